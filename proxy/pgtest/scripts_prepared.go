@@ -1,0 +1,132 @@
+package pgtest
+
+// preparedScripts are about the names of statements and portals: when they
+// exist, and what is said when they do not.
+func preparedScripts() []Script {
+	return []Script{
+		{Name: "prepared statement used again", Run: func(c *Client) {
+			c.Parse("s", "select $1::int4 * 2")
+			c.Sync()
+			c.ReadUntilReady()
+			for _, n := range []string{"1", "2", "3"} {
+				executeStatement(c, "s", n)
+			}
+			c.Query("begin; select 1/0")
+			c.ReadUntilReady()
+			executeStatement(c, "s", "4")
+			c.Query("rollback")
+			c.ReadUntilReady()
+			executeStatement(c, "s", "5")
+		}},
+		{Name: "statement name taken", Run: func(c *Client) {
+			c.Parse("s", "select 1")
+			c.Parse("s", "select 2")
+			c.Sync()
+			c.ReadUntilReady()
+			executeStatement(c, "s") // the first one stays
+			c.CloseStatement("s")
+			c.Parse("s", "select 2")
+			c.Sync()
+			c.ReadUntilReady()
+			executeStatement(c, "s")
+			c.Parse("", "select 3")
+			c.Parse("", "select 4") // only the unnamed one may be replaced
+			c.Sync()
+			c.ReadUntilReady()
+			executeStatement(c, "")
+		}},
+		{Name: "unknown statement and portal", Run: func(c *Client) {
+			c.Bind("", "nowhere")
+			c.Sync()
+			c.ReadUntilReady()
+			c.DescribeStatement("nowhere")
+			c.Sync()
+			c.ReadUntilReady()
+			c.DescribePortal("nowhere")
+			c.Sync()
+			c.ReadUntilReady()
+			c.Execute("nowhere", 0)
+			c.Sync()
+			c.ReadUntilReady()
+			c.CloseStatement("nowhere") // no error
+			c.ClosePortal("nowhere")
+			c.Sync()
+			c.ReadUntilReady()
+		}},
+		{Name: "failed Parse leaves the name free", Run: func(c *Client) {
+			c.Parse("s", "select from where")
+			c.Sync()
+			c.ReadUntilReady()
+			c.Parse("s", "select 1")
+			c.Sync()
+			c.ReadUntilReady()
+			executeStatement(c, "s")
+		}},
+		{Name: "portals and statements have names of their own", Run: func(c *Client) {
+			c.Parse("x", "select 1")
+			c.Bind("x", "x")
+			c.ClosePortal("x")
+			c.Bind("x", "x")
+			c.Bind("x", "x") // taken: 42P03
+			c.Sync()
+			c.ReadUntilReady()
+			executeStatement(c, "x")
+		}},
+		{Name: "unnamed statement after a simple query", Run: func(c *Client) {
+			c.Parse("", "select 1")
+			c.Sync()
+			c.ReadUntilReady()
+			executeStatement(c, "")
+			c.Query("select 2")
+			c.ReadUntilReady()
+			executeStatement(c, "")
+		}},
+		{Name: "DEALLOCATE and DISCARD", Run: func(c *Client) {
+			for _, forget := range []string{"deallocate s", "deallocate all", "discard all"} {
+				c.Parse("s", "select 1")
+				c.Sync()
+				c.ReadUntilReady()
+				c.Query(forget)
+				c.ReadUntilReady()
+				executeStatement(c, "s")
+			}
+			c.Parse("s", "select 1")
+			c.Parse("d", "deallocate all")
+			c.Bind("", "d")
+			c.Execute("", 0)
+			c.Sync()
+			c.ReadUntilReady()
+			executeStatement(c, "s")
+			c.Query("begin")
+			c.ReadUntilReady()
+			c.Query("discard all") // not inside a transaction
+			c.ReadUntilReady()
+		}},
+		{Name: "PREPARE and EXECUTE", Run: queries(
+			"prepare s (int) as select $1 + 1", "execute s(1)", "prepare s as select 2", "deallocate s", "execute s(1)",
+		)},
+		{Name: "result type changes under a prepared statement", Run: func(c *Client) {
+			c.Query("create temp table t (i int)")
+			c.ReadUntilReady()
+			c.Parse("s", "select * from t")
+			c.Sync()
+			c.ReadUntilReady()
+			executeStatement(c, "s")
+			c.Query("alter table t add column j int")
+			c.ReadUntilReady()
+			executeStatement(c, "s")
+			c.Parse("s2", "select * from t")
+			c.Sync()
+			c.ReadUntilReady()
+			executeStatement(c, "s2")
+		}},
+	}
+}
+
+func executeStatement(c *Client, name string, parameters ...string) {
+	c.Bind("", name, parameters...)
+	c.DescribePortal("")
+	c.Execute("", 0)
+	c.Sync()
+	c.ReadUntilReady()
+}

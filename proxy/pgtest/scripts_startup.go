@@ -1,0 +1,51 @@
+package pgtest
+
+import (
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+// startupScripts are about the startup message.
+func startupScripts() []Script {
+	return []Script{
+		{
+			Name: "startup parameters",
+			Target: func(t Target) Target {
+				return t.With("application_name", "it's \\ ours").With("DateStyle", "iso, dmy").With("TimeZone", "Europe/Rome").
+					With("extra_float_digits", "0").With("client_encoding", "UTF8").With("statement_timeout", "12345")
+			},
+			Run: queries("show application_name", "show datestyle", "show extra_float_digits", "show statement_timeout",
+				"set datestyle = 'German'", "reset datestyle", "show datestyle"),
+		},
+		{
+			Name: "startup options",
+			Target: func(t Target) Target {
+				return t.WithOptions(`-c geqo=off --work-mem=5MB -cenable_seqscan=off -c search_path=pg_catalog,\ "odd\ name"`)
+			},
+			Run: queries("show geqo", "show work_mem", "show enable_seqscan", "show search_path", "set geqo = on", "reset geqo", "show geqo"),
+		},
+		{Name: "empty application name", Target: with("application_name", ""), Run: queries("show application_name")},
+		{Name: "long application name", Target: with("application_name", strings.Repeat("long", 1000)), Run: queries("show application_name")},
+		{Name: "unknown startup parameter", Target: with("no_such_setting", "1")},
+		{Name: "refused startup parameter", Target: with("geqo", "perhaps")},
+		{Name: "startup parameter of superusers", Target: with("log_statement", "all")},
+		{Name: "unknown setting in options", Target: func(t Target) Target { return t.WithOptions("-c no_such_setting=1") }},
+		{Name: "unknown database", Target: func(t Target) Target { t.Database = "no_such_database"; return t }},
+		{Name: "protocol 3.2", Major: 18, Target: protocol(2), Run: queries("select 1")},
+		{Name: "protocol of the future", Major: 18, Target: func(t Target) Target {
+			return protocol(9999)(t.With("_pq_.pgtest_unknown", "on"))
+		}, Run: queries("select 1")},
+	}
+}
+
+func with(name, value string) func(Target) Target {
+	return func(t Target) Target { return t.With(name, value) }
+}
+
+func protocol(minor uint32) func(Target) Target {
+	return func(t Target) Target {
+		t.Protocol = pgproto3.ProtocolVersion30 + minor
+		return t
+	}
+}

@@ -88,6 +88,13 @@ func (r Role) Usable(now time.Time) bool {
 	return r.CanLogin && r.Verifier != "" && (r.ValidUntil.IsZero() || now.Before(r.ValidUntil))
 }
 
+// Equal reports whether two records of a role are the same.
+func (r Role) Equal(other Role) bool {
+	until := other.ValidUntil
+	other.ValidUntil = r.ValidUntil
+	return r == other && r.ValidUntil.Equal(until)
+}
+
 // Backend is the address of a Postgres that Postern does not run itself.
 type Backend struct {
 	// Host is a name, an address, or an absolute directory of a Unix socket.

@@ -116,3 +116,14 @@ type FailedError struct {
 }
 
 func (e *FailedError) Error() string { return e.Reason }
+
+// Text is the whole story for the operator: reason, hint and log.
+func (e *FailedError) Text() string {
+	text := e.Reason
+	for _, more := range []string{e.Hint, e.Log} {
+		if more != "" {
+			text += "\n" + more
+		}
+	}
+	return text
+}

@@ -6,6 +6,9 @@
 // relay) nor who somebody is (package auth). Messages are encoded and decoded
 // with pgproto3, but never on the hot path: there only Header looks at them.
 //
-//	err := &wire.Error{Code: wire.InvalidPassword, Message: "…", Hint: "…"}
-//	conn.Write(err.AppendFatal(nil))
+//	opening, err := wire.Negotiate(conn, wire.NegotiateOptions{TLS: config})
+//	var e *wire.Error
+//	if errors.As(err, &e) {
+//		opening.Conn.Write(e.AppendFatal(nil))
+//	}
 package wire

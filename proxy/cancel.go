@@ -1,0 +1,129 @@
+package proxy
+
+import (
+	"context"
+	"crypto/subtle"
+	"slices"
+	"sync"
+	"time"
+
+	"postern/proxy/meter"
+	"postern/proxy/wire"
+)
+
+// maxCancels bounds the cancel requests that are passed on at once, and
+// cancelTimeout each of them, so that a flood or a backend that never closes
+// holds nothing for long.
+const (
+	maxCancels    = 64
+	cancelTimeout = 10 * time.Second
+)
+
+// cancelRegistry knows which session a cancel key belongs to.
+type cancelRegistry struct {
+	fleet  []byte
+	number uint16
+	slots  chan struct{}
+
+	mu   sync.Mutex
+	keys map[uint32][]*session // under mu; by pid, which sessions may share
+}
+
+func newCancelRegistry(fleet []byte, number uint16) *cancelRegistry {
+	return &cancelRegistry{
+		fleet:  fleet,
+		number: number,
+		slots:  make(chan struct{}, maxCancels),
+		keys:   make(map[uint32][]*session),
+	}
+}
+
+// add makes a key for s and files it until remove.
+func (r *cancelRegistry) add(s *session) *cancelKey {
+	var pid uint32
+	if s.backend != nil {
+		pid = s.backend.PID()
+	}
+	key := newKey(r.fleet, r.number, pid, s.keySize())
+	s.key = key
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.keys[key.pid] = append(r.keys[key.pid], s)
+	return key
+}
+
+func (r *cancelRegistry) remove(key *cancelKey) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	left := slices.DeleteFunc(r.keys[key.pid], func(s *session) bool { return s.key == key })
+	if len(left) == 0 {
+		delete(r.keys, key.pid)
+		return
+	}
+	r.keys[key.pid] = left
+}
+
+// find returns the session that has the key, nil if none has. How long it takes
+// tells nothing of a secret.
+func (r *cancelRegistry) find(key *cancelKey) *session {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var found *session
+	for _, s := range r.keys[key.pid] {
+		if subtle.ConstantTimeCompare(s.key.secret, key.secret) == 1 {
+			found = s
+		}
+	}
+	return found
+}
+
+// serve does what a cancel request asks for and returns when it is done, upon
+// which the caller closes the connection: libpq waits for that. It never wakes
+// anything, and says nothing to the client, as PostgreSQL does.
+func (r *cancelRegistry) serve(ctx context.Context, request *wire.CancelRequest, metrics *meter.Metrics) {
+	metrics.Cancels.WithLabelValues(r.result(ctx, request)).Inc()
+}
+
+func (r *cancelRegistry) result(ctx context.Context, request *wire.CancelRequest) string {
+	key := &cancelKey{pid: request.PID, secret: request.Secret}
+	if !key.genuine(r.fleet) {
+		return "forged"
+	}
+	s := r.find(key)
+	if s == nil {
+		return "unknown"
+	}
+	ctx, cancel := context.WithTimeout(ctx, cancelTimeout)
+	defer cancel()
+	select {
+	case r.slots <- struct{}{}:
+		defer func() { <-r.slots }()
+	case <-ctx.Done():
+		return "failed"
+	}
+	return s.cancelStatement(ctx)
+}
+
+// cancelStatement ends what the session waits for or runs. The server connection
+// is the session's own to its end, so nobody else's statement can be hit.
+func (s *session) cancelStatement(ctx context.Context) string {
+	canceled := &wire.Error{
+		Code: wire.QueryCanceled, Message: "canceling statement due to user request", Kind: "canceled",
+	}
+	s.mu.Lock()
+	conversation := s.conversation
+	s.mu.Unlock()
+	switch {
+	case conversation == nil:
+		return "idle"
+	case conversation.CancelWait(canceled):
+		return "waiting"
+	case !conversation.Attached() || !conversation.Busy():
+		return "idle"
+	}
+	if err := s.backend.Cancel(ctx); err != nil {
+		s.log.Warn("cannot pass a cancel request on", "error", err)
+		return "failed"
+	}
+	return "sent"
+}

@@ -1,0 +1,116 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"postern/catalog"
+	"postern/proxy/meter"
+	"postern/router"
+	"postern/wake"
+)
+
+// Identifier tells which tenant a client asks for; *router.Router is one.
+type Identifier interface {
+	Identify(ctx context.Context, hello router.Hello) (router.Identity, error)
+}
+
+// Catalog finds tenants; *catalog.Cache is one.
+type Catalog interface {
+	// Lookup may answer with a stale record, or catalog.ErrNotFound.
+	Lookup(ctx context.Context, id catalog.TenantID) (*catalog.Tenant, error)
+	// Invalidate makes the next Lookup ask the store.
+	Invalidate(id catalog.TenantID)
+}
+
+// Greetings remembers logins that have succeeded; every catalog.Store does.
+type Greetings interface {
+	Remember(ctx context.Context, id catalog.TenantID, version int64, g catalog.Greeting) error
+	Forget(ctx context.Context, id catalog.TenantID) error
+}
+
+// Gate leads to running instances; *wake.Gate is one.
+type Gate interface {
+	// Awake returns the endpoint of an instance that runs, and never wakes.
+	Awake(id catalog.TenantID) (wake.Endpoint, bool)
+	// Ready wakes it if need be.
+	Ready(ctx context.Context, t *catalog.Tenant) (wake.Endpoint, error)
+}
+
+// Roles keeps the catalog's copy of a tenant's roles true.
+type Roles interface {
+	// Refresh reads the roles of a running tenant again; it wakes nothing.
+	Refresh(ctx context.Context, id catalog.TenantID) error
+	// Suspect is told of a login that failed; it may refresh in its own time, at
+	// most once a second, and does not block.
+	Suspect(id catalog.TenantID)
+}
+
+// Config is what a Server needs. Router, Catalog, Greetings, Gate, Roles and
+// Secret are required.
+type Config struct {
+	Router    Identifier
+	Catalog   Catalog
+	Greetings Greetings
+	Gate      Gate
+	Roles     Roles
+
+	// Secret is the fleet's: mock salts and the check of cancel keys are derived
+	// from it (auth.secret_file). 32 bytes or more.
+	Secret []byte
+	// Number tells this proxy from the others of the fleet in cancel keys; 0 to
+	// 4095.
+	Number uint16
+	// TLS offers TLS to clients, nil for none (tls.certificates).
+	TLS *tls.Config
+	// RequireTLS refuses clients without it (tls.mode = "require").
+	RequireTLS bool
+	// ShowUnknownTenants answers 3D000 to a tenant that does not exist, instead
+	// of letting it look like a wrong password (auth.hide_unknown_tenants = false).
+	ShowUnknownTenants bool
+	// MaxClients bounds client connections; 0 means 10,000, PgBouncer's
+	// max_client_conn by name and meaning.
+	MaxClients int
+	// LoginTimeout bounds the way from the first byte to the end of
+	// authentication; 0 means 60 s. PgBouncer's client_login_timeout.
+	LoginTimeout time.Duration
+	// WakeTimeout bounds the wait for a server connection, a wake included; 0
+	// means 30 s (wake.timeout).
+	WakeTimeout time.Duration
+	// ConnectTimeout bounds one try to connect to a server; 0 means 15 s.
+	// PgBouncer's server_connect_timeout.
+	ConnectTimeout time.Duration
+	// Metrics are counted in; nil counts nowhere that can be seen.
+	Metrics *meter.Metrics
+	// Log defaults to slog.Default.
+	Log *slog.Logger
+}
+
+func (c Config) withDefaults() Config {
+	if c.MaxClients == 0 {
+		c.MaxClients = 10_000
+	}
+	for _, d := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{
+		{&c.LoginTimeout, 60 * time.Second},
+		{&c.WakeTimeout, 30 * time.Second},
+		{&c.ConnectTimeout, 15 * time.Second},
+	} {
+		if *d.field == 0 {
+			*d.field = d.value
+		}
+	}
+	if c.Metrics == nil {
+		c.Metrics = meter.New(prometheus.NewRegistry())
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	return c
+}

@@ -1,0 +1,164 @@
+package pool
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"postern/proxy/auth"
+	"postern/proxy/wire"
+)
+
+// What a server may say during a login at most, in bytes: in one message, and in
+// all, so that a broken one cannot fill memory.
+const (
+	maxLoginMessage = 64 << 10
+	maxLogin        = 256 << 10
+)
+
+// login runs the protocol from the startup packet to ReadyForQuery.
+func (s *Server) login(login Login) error {
+	if err := s.startup(login); err != nil {
+		return err
+	}
+	r := reader{conn: s.Conn}
+	client := auth.NewClient(login.Keys)
+	for {
+		kind, message, err := r.next()
+		if err != nil {
+			return err
+		}
+		body := message[wire.HeaderSize:]
+		switch kind {
+		case wire.MsgAuthentication:
+			err = s.authenticate(client, body)
+		case wire.MsgErrorResponse:
+			return refused(message)
+		case wire.MsgNoticeResponse:
+			s.Said = append(s.Said, message...)
+			s.Notices = append(s.Notices, message...)
+		case wire.MsgParameterStatus:
+			var m pgproto3.ParameterStatus
+			if err = m.Decode(body); err == nil {
+				s.Parameters[m.Name] = m.Value
+				s.Said = append(s.Said, message...)
+			}
+		case wire.MsgBackendKeyData:
+			if len(body) < 8 {
+				return errors.New("server's key is too short")
+			}
+			s.key = wire.CancelRequest{PID: binary.BigEndian.Uint32(body), Secret: bytes.Clone(body[4:])}
+		case wire.MsgNegotiateProtocolVersion:
+			// A server that knows less than 3.0 with our parameters does not exist.
+		case wire.MsgReadyForQuery:
+			s.Early = bytes.Clone(r.rest())
+			return nil
+		default:
+			return fmt.Errorf("server sent message type %q during the login", kind)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (s *Server) startup(login Login) error {
+	parameters := map[string]string{"user": login.Role, "database": login.Database}
+	for name, value := range login.Settings {
+		parameters[name] = value
+	}
+	if login.Replication != "" {
+		parameters["replication"] = login.Replication
+	}
+	packet, err := (&pgproto3.StartupMessage{
+		ProtocolVersion: pgproto3.ProtocolVersion30,
+		Parameters:      parameters,
+	}).Encode(nil)
+	if err != nil {
+		return err
+	}
+	_, err = s.Write(packet)
+	return err
+}
+
+// authenticate answers one authentication request.
+func (s *Server) authenticate(client *auth.Client, body []byte) error {
+	if len(body) < 4 {
+		return errors.New("server's authentication request is too short")
+	}
+	kind, data := binary.BigEndian.Uint32(body), body[4:]
+	var answer pgproto3.FrontendMessage
+	switch kind {
+	case pgproto3.AuthTypeOk:
+		return nil
+	case pgproto3.AuthTypeSASL:
+		var offer pgproto3.AuthenticationSASL
+		if err := offer.Decode(body); err != nil {
+			return err
+		}
+		mechanism, first, err := client.ClientFirst(offer.AuthMechanisms)
+		if err != nil {
+			return err
+		}
+		answer = &pgproto3.SASLInitialResponse{AuthMechanism: mechanism, Data: first}
+	case pgproto3.AuthTypeSASLContinue:
+		final, err := client.ClientFinal(data)
+		if err != nil {
+			return err
+		}
+		answer = &pgproto3.SASLResponse{Data: final}
+	case pgproto3.AuthTypeSASLFinal:
+		return client.Verify(data)
+	default:
+		return fmt.Errorf("server asks for authentication method %d; only SCRAM-SHA-256 is possible without the password", kind)
+	}
+	message, err := answer.Encode(nil)
+	if err != nil {
+		return err
+	}
+	_, err = s.Write(message)
+	return err
+}
+
+// reader reads whole messages through a buffer, and hands over what it read too
+// much.
+type reader struct {
+	conn  interface{ Read([]byte) (int, error) }
+	bytes []byte
+	used  int // of bytes: what next has returned
+	total int
+}
+
+// next returns the next message, valid until the one after.
+func (r *reader) next() (kind byte, message []byte, err error) {
+	r.bytes = r.bytes[:copy(r.bytes, r.bytes[r.used:])]
+	r.used = 0
+	for {
+		header, ok, err := wire.ParseHeader(r.bytes)
+		if err != nil {
+			return 0, nil, err
+		}
+		if ok && header.Length > maxLoginMessage {
+			return 0, nil, fmt.Errorf("server sent a message of %d bytes during the login", header.Length)
+		}
+		if ok && len(r.bytes) >= header.Length {
+			r.used = header.Length
+			return header.Type, r.bytes[:header.Length], nil
+		}
+		var chunk [4096]byte
+		n, err := r.conn.Read(chunk[:])
+		r.bytes = append(r.bytes, chunk[:n]...)
+		if r.total += n; r.total > maxLogin {
+			return 0, nil, errors.New("server talks too much during the login")
+		}
+		if n == 0 && err != nil {
+			return 0, nil, err
+		}
+	}
+}
+
+// rest returns what was read behind the last message.
+func (r *reader) rest() []byte { return r.bytes[r.used:] }

@@ -1,0 +1,110 @@
+package relay
+
+import "postern/proxy/wire"
+
+// FromClient looks at bytes that the client has sent. An error ends the
+// conversation: the client has broken the protocol, and a server connection that
+// has half of a message must not be used again.
+func (s *Session) FromClient(b []byte) (Step, error) {
+	var step Step
+	for n := 0; n < len(b); {
+		if s.client.left > 0 {
+			taken := s.client.take(len(b) - n)
+			n += taken
+			if s.client.drop {
+				step.Drop = taken
+				return step, nil
+			}
+			step.Forward = n
+			continue
+		}
+		header, ok, err := wire.ParseClientHeader(b[n:])
+		if err != nil || !ok {
+			return step, err
+		}
+		body := b[n+wire.HeaderSize : min(len(b), n+header.Length)]
+		if looksInto(header) && len(body) < min(header.Length-wire.HeaderSize, peekLimit) {
+			return step, nil // the head is not there yet
+		}
+		if !s.attached || s.refusal != nil || s.skipping {
+			if step.Forward > 0 {
+				return step, nil
+			}
+			return s.alone(header, len(b))
+		}
+		s.sent(header.Type, body)
+		s.client = stream{left: header.Length}
+	}
+	return step, nil
+}
+
+// alone deals with a message while there is no server connection.
+func (s *Session) alone(header wire.Header, available int) (Step, error) {
+	step := Step{}
+	switch header.Type {
+	case wire.MsgTerminate:
+		return Step{Pause: Goodbye}, nil
+	case wire.MsgSync:
+		s.skipping = false
+		step.Answer = appendReady(nil)
+	case wire.MsgFlush, wire.MsgCopyData, wire.MsgCopyDone, wire.MsgCopyFail:
+		// Nothing to flush; COPY data out of place is ignored, as PostgreSQL does.
+	default:
+		switch {
+		case s.skipping:
+		case s.refusal == nil:
+			return Step{Pause: NeedServer}, nil
+		default:
+			step.Answer = s.refusal.AppendError(nil)
+			s.refusal = nil
+			if header.Type == wire.MsgQuery || header.Type == wire.MsgFunctionCall {
+				step.Answer = appendReady(step.Answer)
+			} else {
+				s.skipping = true
+			}
+		}
+	}
+	s.client = stream{left: header.Length, drop: true}
+	step.Drop = s.client.take(available)
+	return step, nil
+}
+
+// sent notes a message that goes to the server.
+func (s *Session) sent(kind byte, body []byte) {
+	switch kind {
+	case wire.MsgQuery:
+		s.effects |= effectsOf(body)
+		s.pending.sentQuery()
+	case wire.MsgParse:
+		s.effects |= effectsOf(afterName(body))
+		s.pending.sentExtended()
+	case wire.MsgFunctionCall:
+		s.pending.sentQuery()
+	case wire.MsgBind, wire.MsgDescribe, wire.MsgExecute, wire.MsgClose:
+		s.pending.sentExtended()
+	case wire.MsgSync:
+		s.pending.sentSync()
+	case wire.MsgTerminate:
+		s.terminated = true
+	case wire.MsgCopyDone, wire.MsgCopyFail:
+		s.pending.sentCopyEnd()
+	}
+}
+
+// looksInto reports whether sent reads the body of such a message.
+func looksInto(h wire.Header) bool {
+	return h.Type == wire.MsgQuery || h.Type == wire.MsgParse
+}
+
+// appendReady appends ReadyForQuery outside a transaction.
+func appendReady(b []byte) []byte { return append(b, 'Z', 0, 0, 0, 5, 'I') }
+
+// afterName returns what follows the statement's name in a Parse message.
+func afterName(body []byte) []byte {
+	for i, c := range body {
+		if c == 0 {
+			return body[i+1:]
+		}
+	}
+	return nil
+}

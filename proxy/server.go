@@ -1,0 +1,223 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"postern/catalog"
+	"postern/proxy/wire"
+	"postern/router"
+	"postern/wake"
+)
+
+// Server takes clients. Make one with New, call Serve for each listener, and
+// Drain at the end.
+type Server struct {
+	config    Config
+	admission *router.Admission
+	cancels   *cancelRegistry
+
+	// life ends, with a *wire.Error as its cause, when every session must.
+	life context.Context
+	end  context.CancelCauseFunc
+	// tasks are the sessions and what they have left to do.
+	tasks sync.WaitGroup
+
+	mu        sync.Mutex
+	draining  bool                                       // under mu
+	listeners map[net.Listener]struct{}                  // under mu
+	sessions  map[*session]struct{}                      // under mu: all of them
+	tenants   map[catalog.TenantID]map[*session]struct{} // under mu: those with a conversation
+}
+
+// New returns a Server; see Config for what it must be given.
+func New(config Config) *Server {
+	config = config.withDefaults()
+	s := &Server{
+		config:    config,
+		admission: router.NewAdmission(config.MaxClients),
+		cancels:   newCancelRegistry(config.Secret, config.Number),
+		listeners: make(map[net.Listener]struct{}),
+		sessions:  make(map[*session]struct{}),
+		tenants:   make(map[catalog.TenantID]map[*session]struct{}),
+	}
+	s.life, s.end = context.WithCancelCause(context.Background())
+	return s
+}
+
+// Serve takes clients from listener until Drain closes it, and then returns nil.
+func (s *Server) Serve(listener net.Listener) error {
+	s.mu.Lock()
+	if s.draining {
+		s.mu.Unlock()
+		return listener.Close()
+	}
+	s.listeners[listener] = struct{}{}
+	s.mu.Unlock()
+	var pause time.Duration
+	for {
+		conn, err := listener.Accept()
+		switch {
+		case err == nil:
+			pause = 0
+			s.start(conn)
+		case errors.Is(err, net.ErrClosed):
+			return nil
+		case pause > time.Second:
+			return fmt.Errorf("accept clients: %w", err)
+		default:
+			// Out of descriptors, mostly: those in use will be given back.
+			pause = max(2*pause, 5*time.Millisecond)
+			s.config.Log.Warn("cannot accept a client", "error", err, "pause", pause)
+			time.Sleep(pause)
+		}
+	}
+}
+
+// start runs a session on conn, which it owns from now on.
+func (s *Server) start(conn net.Conn) {
+	session := newSession(s, conn)
+	s.mu.Lock()
+	refuse := s.draining || len(s.sessions) >= 2*s.config.MaxClients
+	if !refuse {
+		s.sessions[session] = struct{}{}
+		s.tasks.Add(1)
+	}
+	s.mu.Unlock()
+	if refuse {
+		conn.Close()
+		return
+	}
+	go func() {
+		defer s.tasks.Done()
+		session.run(s.life)
+		s.mu.Lock()
+		delete(s.sessions, session)
+		s.mu.Unlock()
+	}()
+}
+
+// errDrained ends sessions that a drain does not wait for.
+var errDrained = &wire.Error{
+	Code:    wire.AdminShutdown,
+	Message: "terminating connection because this proxy is shutting down",
+	Hint:    "Connect again.",
+	Kind:    "drained",
+}
+
+// Drain closes the listeners, ends each session as soon as it is between
+// transactions, and returns when none is left. When ctx ends, the others are cut
+// off.
+func (s *Server) Drain(ctx context.Context) {
+	s.mu.Lock()
+	s.draining = true
+	for listener := range s.listeners {
+		listener.Close()
+	}
+	sessions := make([]*session, 0, len(s.sessions))
+	for session := range s.sessions {
+		sessions = append(sessions, session)
+	}
+	s.mu.Unlock()
+	for _, session := range sessions {
+		session.endWhenIdle(errDrained)
+	}
+	done := make(chan struct{})
+	go func() { // ends with the tasks, which end is about to end if ctx does not wait
+		defer close(done)
+		s.tasks.Wait()
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+	s.end(errDrained)
+	<-done
+}
+
+// Release ends this proxy's sessions that have a server connection to the
+// tenant, each as soon as it is between transactions, and waits for them; it
+// fits wake.GateConfig.Release. Sessions without one stay. When ctx ends before
+// they are idle, those that are left stay too, and the error is a
+// *wake.BusyError. With force it does nothing: the backends end by themselves,
+// and say so to their clients.
+func (s *Server) Release(ctx context.Context, id catalog.TenantID, force bool) error {
+	if force {
+		return nil
+	}
+	suspended := &wire.Error{
+		Code:    wire.AdminShutdown,
+		Message: "terminating connection because the tenant is being suspended",
+		Hint:    "Connect again: the first query wakes it.",
+		Kind:    "suspended",
+	}
+	busy := 0
+	var left []*session
+	for _, session := range s.sessionsOf(id) {
+		if session.conversation.Attached() {
+			session.endWhenIdle(suspended)
+			left = append(left, session)
+		}
+	}
+	for _, session := range left {
+		select {
+		case <-session.over:
+		case <-ctx.Done():
+			session.conversation.KeepOn()
+			busy++
+		}
+	}
+	if busy > 0 {
+		return &wake.BusyError{Because: []string{fmt.Sprintf("%d client(s) of this proxy in a transaction", busy)}}
+	}
+	return nil
+}
+
+// End ends every session of the tenant at once with err.
+func (s *Server) End(id catalog.TenantID, err *wire.Error) {
+	for _, session := range s.sessionsOf(id) {
+		session.end(err)
+	}
+}
+
+// sessionsOf returns the sessions of a tenant that have been greeted.
+func (s *Server) sessionsOf(id catalog.TenantID) []*session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sessions := make([]*session, 0, len(s.tenants[id]))
+	for session := range s.tenants[id] {
+		sessions = append(sessions, session)
+	}
+	return sessions
+}
+
+// join files a session that has a conversation now; the caller calls leave. It
+// answers false once the drain has begun.
+func (s *Server) join(member *session) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draining {
+		return false
+	}
+	of := s.tenants[member.tenant.ID]
+	if of == nil {
+		of = make(map[*session]struct{})
+		s.tenants[member.tenant.ID] = of
+	}
+	of[member] = struct{}{}
+	return true
+}
+
+func (s *Server) leave(member *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	of := s.tenants[member.tenant.ID]
+	delete(of, member)
+	if len(of) == 0 {
+		delete(s.tenants, member.tenant.ID)
+	}
+}

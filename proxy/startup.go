@@ -1,0 +1,25 @@
+package proxy
+
+import (
+	"postern/proxy/wire"
+)
+
+// startup reads what the client says first, encrypts if it asks for that, and
+// tells a client of a newer protocol which one is spoken.
+func (s *session) startup() error {
+	s.enter(starting)
+	var err error
+	s.opening, err = wire.Negotiate(s.conn, wire.NegotiateOptions{
+		TLS:        s.server.config.TLS,
+		RequireTLS: s.server.config.RequireTLS,
+	})
+	s.conn = s.opening.Conn
+	if err != nil || s.opening.Cancel != nil {
+		return err
+	}
+	startup := s.opening.Startup
+	if negotiate := wire.AppendNegotiate(nil, startup.Version, startup.Extensions); len(negotiate) > 0 {
+		_, err = s.conn.Write(negotiate)
+	}
+	return err
+}

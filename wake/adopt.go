@@ -1,0 +1,58 @@
+package wake
+
+import (
+	"context"
+	"time"
+
+	"postern/catalog"
+)
+
+// unsettled are the states that a proxy which died may have left behind.
+var unsettled = []catalog.State{catalog.Awake, catalog.Waking, catalog.Suspending, catalog.Frozen}
+
+// Adopt puts the record straight after a restart: every tenant whose state says
+// that something runs or is under way is looked at; what runs is taken over and
+// what does not is asleep. Tenants of drivers that cannot suspend are left as
+// they are. It stops at the first error of the store.
+func (g *Gate) Adopt(ctx context.Context) error {
+	for _, state := range unsettled {
+		query := catalog.Query{State: state}
+		for {
+			tenants, err := g.config.Store.List(ctx, query)
+			if err != nil {
+				return err
+			}
+			if len(tenants) == 0 {
+				break
+			}
+			for _, t := range tenants {
+				g.adopt(ctx, t)
+			}
+			query.After = tenants[len(tenants)-1].ID
+		}
+	}
+	return nil
+}
+
+func (g *Gate) adopt(ctx context.Context, t *catalog.Tenant) {
+	driver, err := g.driver(t)
+	if err != nil || !driver.Capabilities().Suspend {
+		return
+	}
+	status, err := driver.Status(ctx, t)
+	switch {
+	case err != nil:
+		g.config.Log.Warn("cannot tell whether the tenant runs", "tenant", t.ID, "error", err)
+	case status.Running:
+		if _, err := g.Ready(ctx, t); err != nil {
+			g.config.Log.Warn("cannot adopt the tenant's instance", "tenant", t.ID, "error", err)
+			return
+		}
+		g.config.Log.Info("adopted", "tenant", t.ID)
+	default:
+		g.record(ctx, t.ID, func(t *catalog.Tenant) error {
+			t.State, t.Owner, t.Deadline = catalog.Asleep, "", time.Time{}
+			return nil
+		})
+	}
+}

@@ -1,0 +1,319 @@
+package wake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"postern/catalog"
+)
+
+// GateConfig is what a Gate needs.
+type GateConfig struct {
+	// Store is where state changes are recorded. Required.
+	Store catalog.Store
+	// Drivers by the name that tenants carry. Required.
+	Drivers map[string]Driver
+	// Owner is this proxy's id in transitional states; "" will do for one proxy.
+	Owner string
+	// MaxConcurrent is how many instances start at once, in order of arrival;
+	// 0 means twice the processors (wake.max_concurrent).
+	MaxConcurrent int
+	// Timeout bounds one wake or suspend; 0 means 30 s (wake.timeout).
+	Timeout time.Duration
+	// Release, if set, is called before an instance is stopped: it ends this
+	// proxy's server connections of the tenant, waiting for those at work unless
+	// force, and answers a *BusyError when ctx is done before they are idle.
+	Release func(ctx context.Context, id catalog.TenantID, force bool) error
+	// Observe, if set, is told of every start of an instance that was tried.
+	Observe func(driver string, took time.Duration, err error)
+	// Log defaults to slog.Default.
+	Log *slog.Logger
+}
+
+// Gate is the one way to a running instance: it starts each tenant once however
+// many wait, and lets no two operations on one tenant overlap. Use NewGate.
+//
+// It remembers only tenants that are awake or being worked on, so a sleeping
+// tenant costs it nothing.
+type Gate struct {
+	config GateConfig
+	slots  *semaphore.Weighted
+
+	// life ends when Close is called; operations run under it and not under the
+	// context of whoever asked first.
+	life    context.Context
+	end     context.CancelFunc
+	running sync.WaitGroup
+
+	mu      sync.Mutex
+	entries map[catalog.TenantID]*entry // under mu, and so is what they hold
+	closed  bool                        // under mu
+}
+
+// entry is what the gate knows of one tenant; it is under Gate.mu.
+type entry struct {
+	operation *operation // under way, or nil
+	endpoint  Endpoint   // of the running instance
+	awake     bool
+	failures  int       // in a row
+	retryAt   time.Time // no new try before this
+	failure   error     // of the last try
+}
+
+// operation is one driver call on one tenant, with those who wait for it.
+type operation struct {
+	waking bool
+	done   chan struct{} // closed when endpoint and err are final
+	over   chan struct{} // closed when the catalog knows, and the next may start
+
+	endpoint Endpoint // set before done is closed
+	err      error    // likewise
+}
+
+// NewGate returns a Gate that is ready. Close it when its proxy ends.
+func NewGate(config GateConfig) *Gate {
+	if config.MaxConcurrent == 0 {
+		config.MaxConcurrent = 2 * runtime.NumCPU()
+	}
+	if config.Timeout == 0 {
+		config.Timeout = 30 * time.Second
+	}
+	if config.Log == nil {
+		config.Log = slog.Default()
+	}
+	g := &Gate{
+		config:  config,
+		slots:   semaphore.NewWeighted(int64(config.MaxConcurrent)),
+		entries: make(map[catalog.TenantID]*entry),
+	}
+	g.life, g.end = context.WithCancel(context.Background())
+	return g
+}
+
+// Close waits until nothing is under way; what is gets its context cancelled.
+// Instances run on.
+func (g *Gate) Close() {
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
+	g.end()
+	g.running.Wait()
+}
+
+// Awake returns the endpoint of t's instance if this proxy knows that it runs.
+// It never blocks and never wakes.
+func (g *Gate) Awake(id catalog.TenantID) (Endpoint, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	e := g.entries[id]
+	if e == nil || !e.awake || e.operation != nil {
+		return Endpoint{}, false
+	}
+	return e.endpoint, true
+}
+
+// Ready returns the endpoint of t's running instance, starting it if need be.
+// It waits as long as ctx allows; whoever gives up leaves the others waiting and
+// the start going on. A failure is an *UnreadyError.
+func (g *Gate) Ready(ctx context.Context, t *catalog.Tenant) (Endpoint, error) {
+	for {
+		operation, endpoint, err := g.join(t)
+		if operation == nil {
+			return endpoint, err
+		}
+		wait := operation.over
+		if operation.waking {
+			wait = operation.done
+		}
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return Endpoint{}, &UnreadyError{Phase: "waking", Err: context.Cause(ctx)}
+		}
+		if operation.waking {
+			return operation.endpoint, operation.err
+		}
+		// A suspend stood in the way; now it is asleep, so look again.
+	}
+}
+
+// join returns the operation to wait for, starting a wake if there is none, or
+// else the answer.
+func (g *Gate) join(t *catalog.Tenant) (*operation, Endpoint, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	e := g.entry(t.ID)
+	switch {
+	case e.operation != nil:
+		return e.operation, Endpoint{}, nil
+	case e.awake:
+		return nil, e.endpoint, nil
+	}
+	if wait := time.Until(e.retryAt); wait > 0 {
+		return nil, Endpoint{}, &UnreadyError{Phase: "backing off", RetryAfter: wait, Err: e.failure}
+	}
+	operation, err := g.begin(e, true)
+	if err != nil {
+		return nil, Endpoint{}, err
+	}
+	go g.wake(operation, t)
+	return operation, Endpoint{}, nil
+}
+
+// entry returns the entry of id, making one. Called under mu.
+func (g *Gate) entry(id catalog.TenantID) *entry {
+	e := g.entries[id]
+	if e == nil {
+		e = &entry{}
+		g.entries[id] = e
+	}
+	return e
+}
+
+// begin makes the operation under way for e; whoever calls it starts exactly one
+// goroutine that ends with finish. Called under mu.
+func (g *Gate) begin(e *entry, waking bool) (*operation, error) {
+	if g.closed {
+		return nil, &UnreadyError{Phase: "closing", Err: errors.New("this proxy is shutting down")}
+	}
+	operation := &operation{waking: waking, done: make(chan struct{}), over: make(chan struct{})}
+	e.operation = operation
+	g.running.Add(1)
+	return operation, nil
+}
+
+// exclusive waits for whatever is under way for id and then runs work as the
+// tenant's only operation. work answers whether the instance runs afterwards,
+// and where. Like a wake, it is not cut short when ctx ends.
+func (g *Gate) exclusive(ctx context.Context, id catalog.TenantID, work func(context.Context, *entry) (Endpoint, bool, error)) error {
+	for {
+		g.mu.Lock()
+		e := g.entry(id)
+		if other := e.operation; other != nil {
+			g.mu.Unlock()
+			select {
+			case <-other.over:
+				continue
+			case <-ctx.Done():
+				return &UnreadyError{Phase: "waiting for another operation", Err: context.Cause(ctx)}
+			}
+		}
+		operation, err := g.begin(e, false)
+		g.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		go func() {
+			callCtx, cancel := g.callContext(ctx)
+			defer cancel()
+			endpoint, awake, err := work(callCtx, e)
+			operation.endpoint, operation.err = endpoint, err
+			close(operation.done)
+			g.finish(id, operation, awake)
+		}()
+		<-operation.over
+		return operation.err
+	}
+}
+
+// callContext carries the deadline of ctx, if it is sooner than the gate's own,
+// but not its cancellation: a driver call that was begun is not broken off
+// because whoever asked has hung up.
+func (g *Gate) callContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline := time.Now().Add(g.config.Timeout)
+	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
+		deadline = d
+	}
+	return context.WithDeadline(g.life, deadline)
+}
+
+// finish ends an operation whose done is closed.
+func (g *Gate) finish(id catalog.TenantID, operation *operation, awake bool) {
+	g.mu.Lock()
+	e := g.entries[id]
+	e.operation = nil
+	watched := e.awake && e.endpoint.Run == operation.endpoint.Run
+	e.awake = awake && !isClosed(operation.endpoint.Gone)
+	e.endpoint = operation.endpoint
+	if e.awake && e.endpoint.Gone != nil && !watched {
+		g.running.Add(1)
+		go g.watch(id, e.endpoint)
+	}
+	if !e.awake && e.failures == 0 {
+		delete(g.entries, id)
+	}
+	g.mu.Unlock()
+	close(operation.over)
+	g.running.Done()
+}
+
+// watch notices when an instance ends without our doing: its next client wakes
+// it again.
+func (g *Gate) watch(id catalog.TenantID, endpoint Endpoint) {
+	defer g.running.Done()
+	select {
+	case <-endpoint.Gone:
+	case <-g.life.Done():
+		return
+	}
+	g.mu.Lock()
+	e := g.entries[id]
+	ours := e != nil && e.operation == nil && e.awake && e.endpoint.Run == endpoint.Run
+	if ours {
+		delete(g.entries, id)
+	}
+	g.mu.Unlock()
+	if !ours {
+		return
+	}
+	g.config.Log.Warn("instance ended by itself", "tenant", id, "run", endpoint.Run)
+	ctx, cancel := context.WithTimeout(g.life, g.config.Timeout)
+	defer cancel()
+	g.record(ctx, id, func(t *catalog.Tenant) error {
+		if t.State != catalog.Awake {
+			return errUnchanged
+		}
+		t.State = catalog.Asleep
+		return nil
+	})
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c: // a nil channel is never ready
+		return true
+	default:
+		return false
+	}
+}
+
+// driver returns the driver of t.
+func (g *Gate) driver(t *catalog.Tenant) (Driver, error) {
+	d := g.config.Drivers[t.Driver]
+	if d == nil {
+		return nil, &FailedError{Reason: fmt.Sprintf("this proxy has no driver %q", t.Driver)}
+	}
+	return d, nil
+}
+
+// UnreadyError is why a tenant's instance cannot be had now.
+type UnreadyError struct {
+	// Phase is what was going on: "waking", "backing off", "closing", …
+	Phase string
+	// RetryAfter is when another try may help, 0 if nobody knows.
+	RetryAfter time.Duration
+	// Err is the cause.
+	Err error
+}
+
+func (e *UnreadyError) Error() string { return fmt.Sprintf("%s: %v", e.Phase, e.Err) }
+
+// Unwrap returns the cause.
+func (e *UnreadyError) Unwrap() error { return e.Err }

@@ -1,0 +1,265 @@
+package wake
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"math/rand/v2"
+	"time"
+
+	"postern/catalog"
+)
+
+// errUnchanged ends a Transition that has nothing to change.
+var errUnchanged = errors.New("nothing to change")
+
+// wake starts t's instance and ends the operation.
+func (g *Gate) wake(operation *operation, t *catalog.Tenant) {
+	ctx, cancel := context.WithTimeout(g.life, g.config.Timeout)
+	defer cancel()
+
+	// The catalog hears of it beside the start, not before it.
+	recorded := make(chan struct{})
+	go func() {
+		defer close(recorded)
+		g.record(ctx, t.ID, func(t *catalog.Tenant) error {
+			if t.State == catalog.Provisioning {
+				return errUnchanged
+			}
+			t.State, t.Owner, t.Deadline = catalog.Waking, g.config.Owner, time.Now().Add(g.config.Timeout)
+			return nil
+		})
+	}()
+	endpoint, err := g.start(ctx, t)
+	if err != nil {
+		err = g.failed(t.ID, err)
+	} else {
+		g.succeeded(t.ID)
+	}
+	operation.endpoint, operation.err = endpoint, err
+	close(operation.done)
+
+	<-recorded
+	g.recordOutcome(t.ID, err)
+	g.finish(t.ID, operation, err == nil)
+}
+
+// start takes a slot and calls the driver; a tenant whose making was broken off
+// is made first.
+func (g *Gate) start(ctx context.Context, t *catalog.Tenant) (Endpoint, error) {
+	driver, err := g.driver(t)
+	if err != nil {
+		return Endpoint{}, err
+	}
+	if err := g.slots.Acquire(ctx, 1); err != nil {
+		return Endpoint{}, err
+	}
+	defer g.slots.Release(1)
+	began := time.Now()
+	endpoint, err := driver.Wake(ctx, t)
+	if errors.Is(err, ErrNotProvisioned) && driver.Capabilities().Provision {
+		endpoint, err = g.provision(ctx, driver, t)
+	}
+	if g.config.Observe != nil {
+		g.config.Observe(t.Driver, time.Since(began), err)
+	}
+	return endpoint, err
+}
+
+// provision makes the instance of a tenant that has none yet. Only a record that
+// still says Provisioning, freshly read, allows it: a data directory that has
+// vanished must not be replaced by an empty one.
+func (g *Gate) provision(ctx context.Context, driver Driver, t *catalog.Tenant) (Endpoint, error) {
+	t, err := g.config.Store.Lookup(ctx, t.ID)
+	if err != nil {
+		return Endpoint{}, err
+	}
+	if t.State != catalog.Provisioning {
+		return Endpoint{}, &FailedError{
+			Reason: "the tenant's data is gone",
+			Hint:   "Restore its data directory, or delete the tenant.",
+		}
+	}
+	if err := driver.Provision(ctx, t); err != nil {
+		return Endpoint{}, err
+	}
+	return driver.Wake(ctx, t)
+}
+
+// Suspend stops t's instance when its work is done, or at once if force. It
+// answers a *BusyError if work is still going on when ctx ends; the instance
+// then runs on. A sleeping tenant is left asleep.
+func (g *Gate) Suspend(ctx context.Context, t *catalog.Tenant, force bool) error {
+	driver, err := g.driver(t)
+	if err != nil {
+		return err
+	}
+	if !driver.Capabilities().Suspend {
+		return ErrUnsupported
+	}
+	return g.exclusive(ctx, t.ID, func(ctx context.Context, e *entry) (Endpoint, bool, error) {
+		was, awake := e.endpoint, e.awake // ours while the operation is under way
+		err := g.stop(ctx, driver, t, force)
+		g.recordOutcomeOf(t.ID, err)
+		return was, awake && err != nil, err
+	})
+}
+
+func (g *Gate) stop(ctx context.Context, driver Driver, t *catalog.Tenant, force bool) error {
+	if g.config.Release != nil {
+		if err := g.config.Release(ctx, t.ID, force); err != nil {
+			return err
+		}
+	}
+	_, err := g.config.Store.Transition(ctx, t.ID, func(t *catalog.Tenant) error {
+		if t.State != catalog.Awake && t.State != catalog.Waking {
+			return nil // paused, failed, deleting: the state says more than "suspending"
+		}
+		t.State, t.Owner, t.Deadline = catalog.Suspending, g.config.Owner, time.Now().Add(g.config.Timeout)
+		return nil
+	})
+	if err != nil {
+		return err // without the catalog nothing is suspended
+	}
+	return driver.Suspend(ctx, t, Suspension{
+		Force: force,
+		Roles: func(ctx context.Context, roles map[string]catalog.Role) error {
+			return SyncRoles(ctx, g.config.Store, t.ID, roles)
+		},
+	})
+}
+
+// Destroy stops t's instance at once, whatever it does, and removes it; see
+// Driver.Destroy.
+func (g *Gate) Destroy(ctx context.Context, t *catalog.Tenant, purge bool) error {
+	driver, err := g.driver(t)
+	if err != nil {
+		return err
+	}
+	return g.exclusive(ctx, t.ID, func(ctx context.Context, e *entry) (Endpoint, bool, error) {
+		was, awake := e.endpoint, e.awake
+		if g.config.Release != nil {
+			if err := g.config.Release(ctx, t.ID, true); err != nil {
+				return was, awake, err
+			}
+		}
+		if !driver.Capabilities().Provision {
+			return Endpoint{}, false, nil // somebody else's Postgres stays
+		}
+		err := driver.Destroy(ctx, t, purge)
+		return was, awake && err != nil, err
+	})
+}
+
+// Restore brings back what Destroy kept; the tenant is asleep afterwards.
+func (g *Gate) Restore(ctx context.Context, t *catalog.Tenant) error {
+	driver, err := g.driver(t)
+	if err != nil {
+		return err
+	}
+	return g.exclusive(ctx, t.ID, func(ctx context.Context, _ *entry) (Endpoint, bool, error) {
+		if !driver.Capabilities().Provision {
+			return Endpoint{}, false, nil
+		}
+		return Endpoint{}, false, driver.Restore(ctx, t)
+	})
+}
+
+// Status asks t's driver. It never wakes and waits for nothing.
+func (g *Gate) Status(ctx context.Context, t *catalog.Tenant) (Status, error) {
+	driver, err := g.driver(t)
+	if err != nil {
+		return Status{}, err
+	}
+	return driver.Status(ctx, t)
+}
+
+// SyncRoles files roles, as a tenant's pg_authid has them, as the catalog's copy
+// if the two differ; that is a new version of the tenant. What pg_authid does
+// not know (ReadOnly) is kept.
+func SyncRoles(ctx context.Context, store catalog.Store, id catalog.TenantID, roles map[string]catalog.Role) error {
+	_, err := store.Update(ctx, id, func(t *catalog.Tenant) error {
+		fresh := make(map[string]catalog.Role, len(roles))
+		for name, role := range roles {
+			role.ReadOnly = t.Roles[name].ReadOnly
+			fresh[name] = role
+		}
+		if !maps.EqualFunc(t.Roles, fresh, catalog.Role.Equal) {
+			t.Roles = fresh
+		}
+		return nil
+	})
+	return err
+}
+
+// failed notes a failure and returns what the waiters are told.
+func (g *Gate) failed(id catalog.TenantID, err error) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	e := g.entries[id]
+	wait := backoff(e.failures)
+	e.failures++
+	e.retryAt, e.failure = time.Now().Add(wait), err
+	return &UnreadyError{Phase: "waking", RetryAfter: wait, Err: err}
+}
+
+func (g *Gate) succeeded(id catalog.TenantID) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	e := g.entries[id]
+	e.failures, e.retryAt, e.failure = 0, time.Time{}, nil
+}
+
+// backoff is the wait after the n-th failure in a row (from 0): half a second
+// doubled up to half a minute, give or take a quarter, so that tenants that
+// broke together do not come back together.
+func backoff(n int) time.Duration {
+	d := min(500*time.Millisecond<<min(n, 10), 30*time.Second)
+	return d*3/4 + rand.N(d/2)
+}
+
+// recordOutcome files what a wake came to.
+func (g *Gate) recordOutcome(id catalog.TenantID, err error) {
+	ctx, cancel := context.WithTimeout(g.life, g.config.Timeout)
+	defer cancel()
+	g.record(ctx, id, func(t *catalog.Tenant) error {
+		t.Owner, t.Deadline, t.Failure = "", time.Time{}, ""
+		var failed *FailedError
+		switch {
+		case t.State == catalog.Deleting || t.State == catalog.Paused:
+			return errUnchanged
+		case err == nil:
+			t.State, t.LastActiveAt = catalog.Awake, time.Now()
+		case errors.As(err, &failed):
+			t.State, t.Failure = catalog.Failed, failed.Text()
+		case t.State != catalog.Provisioning:
+			t.State = catalog.Asleep
+		}
+		return nil
+	})
+}
+
+// recordOutcomeOf files what a suspend came to.
+func (g *Gate) recordOutcomeOf(id catalog.TenantID, err error) {
+	ctx, cancel := context.WithTimeout(g.life, g.config.Timeout)
+	defer cancel()
+	g.record(ctx, id, func(t *catalog.Tenant) error {
+		if t.State != catalog.Suspending && t.State != catalog.Awake && t.State != catalog.Waking {
+			return errUnchanged
+		}
+		t.Owner, t.Deadline = "", time.Time{}
+		t.State = catalog.Asleep
+		if err != nil {
+			t.State = catalog.Awake
+		}
+		return nil
+	})
+}
+
+// record files a change of state; the catalog being away is no reason to fail.
+func (g *Gate) record(ctx context.Context, id catalog.TenantID, change func(*catalog.Tenant) error) {
+	_, err := g.config.Store.Transition(ctx, id, change)
+	if err != nil && !errors.Is(err, errUnchanged) {
+		g.config.Log.Warn("cannot record the tenant's state", "tenant", id, "error", err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"time"
 
@@ -58,7 +59,7 @@ func (s *session) fail(err error) {
 		s.conn.Write(tell)
 	}
 	s.log.Info("login failed", "stage", s.stage, "role", s.identity.Role, "tenant", s.identity.Tenant,
-		"code", failure.Code, "reason", failure.Reason(), "error", err, "after", time.Since(s.began))
+		"code", failure.Code, "reason", failure.Reason(), "error", err, "seconds", time.Since(s.began).Seconds())
 }
 
 // failure returns what err means and what the client is told, nil if it could
@@ -80,7 +81,7 @@ func (s *session) failure(err error) (*wire.Error, []byte) {
 			Code: wire.QueryCanceled, Message: "canceling authentication due to timeout", Kind: "login_timeout", Cause: err,
 			Hint: "The login must be complete within client_login_timeout.",
 		}
-	case errors.As(err, &network) || s.opening == nil || s.opening.Startup == nil:
+	case errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || s.opening == nil || s.opening.Startup == nil:
 		// A lost connection, or a TLS handshake that failed: nobody to talk to.
 		return &wire.Error{Code: wire.ConnectionFailure, Kind: "client_lost", Cause: err}, nil
 	default:
@@ -116,5 +117,5 @@ func (s *session) logEnd(err error, in, out int64) {
 		reason = err.Error()
 	}
 	s.log.Info("session ended", "tenant", s.tenant.ID, "role", s.identity.Role, "database", s.identity.Database,
-		"carrier", s.identity.Carrier, "reason", reason, "bytes_in", in, "bytes_out", out, "after", time.Since(s.began))
+		"carrier", s.identity.Carrier, "reason", reason, "bytes_in", in, "bytes_out", out, "seconds", time.Since(s.began).Seconds())
 }

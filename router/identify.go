@@ -21,7 +21,8 @@ func (r *Router) Identify(ctx context.Context, hello Hello) (Identity, error) {
 	}
 	role, user, err := r.userClaim(hello.User)
 	identity := Identity{Role: role, Database: hello.Database}
-	if identity.Database == "" {
+	if identity.Database == "" || identity.Database == hello.User {
+		// libpq fills in the whole user name where no database was named.
 		identity.Database = role
 	}
 	identity.Settings, identity.Replication = settings(hello.Parameters)

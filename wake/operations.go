@@ -175,17 +175,11 @@ func (g *Gate) Status(ctx context.Context, t *catalog.Tenant) (Status, error) {
 }
 
 // SyncRoles files roles, as a tenant's pg_authid has them, as the catalog's copy
-// if the two differ; that is a new version of the tenant. What pg_authid does
-// not know (ReadOnly) is kept.
+// if the two differ; that is a new version of the tenant.
 func SyncRoles(ctx context.Context, store catalog.Store, id catalog.TenantID, roles map[string]catalog.Role) error {
 	_, err := store.Update(ctx, id, func(t *catalog.Tenant) error {
-		fresh := make(map[string]catalog.Role, len(roles))
-		for name, role := range roles {
-			role.ReadOnly = t.Roles[name].ReadOnly
-			fresh[name] = role
-		}
-		if !maps.EqualFunc(t.Roles, fresh, catalog.Role.Equal) {
-			t.Roles = fresh
+		if !maps.EqualFunc(t.Roles, roles, catalog.Role.Equal) {
+			t.Roles = roles
 		}
 		return nil
 	})

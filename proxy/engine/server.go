@@ -57,13 +57,16 @@ func (c *Conversation) toClient(ctx context.Context, b []byte) (int, error) {
 	for rest := b; ; {
 		c.mu.Lock()
 		step, err := c.relay.FromServer(rest)
+		if err != nil {
+			err = c.lostError(fmt.Errorf("server breaks the protocol: %v", err))
+		}
 		var effects relay.Effects
 		if step.Pause == relay.Changed {
 			effects = c.relay.Effects()
 		}
 		c.mu.Unlock()
 		if err != nil {
-			return 0, fmt.Errorf("server broke the protocol: %w", err)
+			return 0, err
 		}
 		if step.Forward > 0 {
 			if err := c.send(rest[:step.Forward]); err != nil {
@@ -92,6 +95,12 @@ func (c *Conversation) serverGone(cause error) error {
 	case c.left:
 		return nil
 	}
+	return c.lostError(cause)
+}
+
+// lostError is what a client is told whose server connection is of no more use.
+// Called under mu.
+func (c *Conversation) lostError(cause error) *wire.Error {
 	lost := &wire.Error{
 		Code:    wire.ConnectionFailure,
 		Message: "connection to the tenant's Postgres was lost",

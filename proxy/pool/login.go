@@ -139,7 +139,7 @@ func (r *reader) next() (kind byte, message []byte, err error) {
 	for {
 		header, ok, err := wire.ParseHeader(r.bytes)
 		if err != nil {
-			return 0, nil, err
+			return 0, nil, fmt.Errorf("server breaks the protocol: %v", err) // not the client's fault: no *wire.Error
 		}
 		if ok && header.Length > maxLoginMessage {
 			return 0, nil, fmt.Errorf("server sent a message of %d bytes during the login", header.Length)

@@ -44,7 +44,7 @@ func (s *Session) FromServer(b []byte) (Step, error) {
 			} else {
 				s.pending.failed()
 			}
-	case wire.MsgCopyInResponse:
+		case wire.MsgCopyInResponse:
 			s.pending.copyIn()
 		case wire.MsgParseComplete, wire.MsgBindComplete, wire.MsgCloseComplete,
 			wire.MsgRowDescription, wire.MsgNoData, wire.MsgCommandComplete,

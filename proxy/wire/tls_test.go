@@ -178,6 +178,7 @@ func TestTLS(t *testing.T) {
 func TestNoResumption(t *testing.T) {
 	t.Parallel()
 	o := NegotiateOptions{TLS: testTLS(t, "db.example.com")}
+	o.TLS.SetSessionTicketKeys([][32]byte{{1}}) // or each connection would have its own
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		config := trusting("db.example.com")
 		config.MaxVersion = version

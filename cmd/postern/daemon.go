@@ -1,0 +1,324 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"postern/catalog"
+	"postern/catalog/api"
+	"postern/configs"
+	"postern/proxy"
+	"postern/proxy/auth"
+	"postern/proxy/meter"
+	"postern/router"
+	"postern/wake"
+	"postern/wake/process"
+	"postern/wake/static"
+	"postern/wake/superuser"
+)
+
+// daemon is one running Postern: what serve and dev have in common. It is built
+// whole by newDaemon, so that nothing is listened on before everything is right.
+type daemon struct {
+	config  configs.Config
+	dataDir string
+	log     *slog.Logger
+	// urlByHostname: DSNs name the tenant by its host name, which clients can
+	// resolve.
+	urlByHostname bool
+
+	store    store
+	cache    *catalog.Cache
+	process  *process.Driver // nil where there is no PostgreSQL on this machine
+	gate     *wake.Gate
+	tenants  *superuser.Tenants
+	proxy    *proxy.Server
+	registry *prometheus.Registry
+	api      http.Handler
+	draining atomic.Bool
+
+	listeners listeners
+	closers   []func() // run in reverse by close
+}
+
+// newDaemon builds a daemon over store and listens. It calls closeStore when it
+// is closed or could not be built. The caller runs it and closes it.
+func newDaemon(ctx context.Context, config configs.Config, dataDir string, store store, closeStore func(), drivers driverOptions, log *slog.Logger) (_ *daemon, err error) {
+	d := &daemon{config: config, dataDir: dataDir, log: log, store: store, registry: prometheus.NewRegistry()}
+	d.closers = append(d.closers, closeStore)
+	defer func() {
+		if err != nil {
+			d.close()
+		}
+	}()
+	metrics := meter.New(d.registry)
+	secret, err := fleetSecret(ctx, config.Auth.SecretFile, store)
+	if err != nil {
+		return nil, err
+	}
+	tlsConfig, err := clientTLS(config.TLS)
+	if err != nil {
+		return nil, err
+	}
+	d.cache = catalog.NewCache(catalog.CacheConfig{
+		Store:       store,
+		MaxAge:      time.Duration(config.Catalog.PollInterval),
+		NegativeTTL: time.Duration(config.Catalog.NegativeTTL),
+	})
+	d.closers = append(d.closers, d.cache.Close)
+	all := map[string]wake.Driver{"static": static.New(static.Config{})}
+	if d.process, err = drivers.process(ctx, config.Wake.Process, dataDir, log); err != nil {
+		return nil, err
+	}
+	if d.process != nil {
+		all["process"] = d.process
+		d.closers = append(d.closers, d.process.Close)
+	}
+	d.gate = wake.NewGate(wake.GateConfig{
+		Store:         store,
+		Drivers:       all,
+		MaxConcurrent: config.Wake.MaxConcurrent,
+		Timeout:       bound(config.Wake.Timeout),
+		Release: func(ctx context.Context, id catalog.TenantID, force bool) error {
+			return d.proxy.Release(ctx, id, force)
+		},
+		Observe: metrics.Wake,
+		Log:     log,
+	})
+	d.closers = append(d.closers, d.gate.Close)
+	d.tenants = &superuser.Tenants{Gate: d.gate, Store: store, Changed: d.cache.Invalidate, Log: log}
+	d.closers = append(d.closers, d.tenants.Close)
+	d.proxy = proxy.New(proxy.Config{
+		Router: router.New(router.Config{
+			Domains: config.Router.Domains, Separator: config.Router.Separator, Hostnames: d.cache,
+		}),
+		Catalog:            d.cache,
+		Greetings:          store,
+		Gate:               d.gate,
+		Roles:              d.tenants,
+		Secret:             secret,
+		TLS:                tlsConfig,
+		RequireTLS:         config.TLS.Mode == "require",
+		ShowUnknownTenants: !config.Auth.HideUnknownTenants,
+		MaxClients:         capOf(config.Limits.MaxClientConn),
+		LoginTimeout:       bound(config.Limits.ClientLoginTimeout),
+		WakeTimeout:        bound(config.Wake.Timeout),
+		ConnectTimeout:     bound(config.Pool.ServerConnectTimeout),
+		Metrics:            metrics,
+		Log:                log,
+	})
+	d.api = api.New(api.Config{
+		Store:         store,
+		Instances:     d.gate,
+		Roles:         d.tenants,
+		Databases:     d.tenants,
+		Sessions:      d.proxy,
+		NewCredential: newCredential,
+		URL:           d.url,
+		Drivers:       drivers.names(d.process != nil),
+		Region:        config.Router.Region,
+		Log:           log,
+	})
+	if d.listeners, err = listen(config, dataDir); err != nil {
+		return nil, err
+	}
+	d.closers = append(d.closers, d.listeners.close)
+	return d, nil
+}
+
+// run serves until ctx ends, then drains. Everything that it started has ended
+// when it returns, but for the instances.
+func (d *daemon) run(ctx context.Context) error {
+	for _, name := range d.config.NotYet() {
+		d.log.Warn("this setting has no effect yet", "setting", name)
+	}
+	group, working := errgroup.WithContext(ctx)
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	api := &http.Server{Handler: d.controlHandler(), BaseContext: func(net.Listener) context.Context { return background }}
+	public := &http.Server{Handler: d.publicHandler(), ReadHeaderTimeout: 10 * time.Second}
+
+	group.Go(func() error { return d.proxy.Serve(d.listeners.postgres) })
+	group.Go(func() error { return serveHTTP(public, d.listeners.http) })
+	group.Go(func() error { return serveHTTP(api, d.listeners.control) })
+	group.Go(func() error { return ended(background, d.cache.Run(background)) })
+	group.Go(func() error {
+		if err := d.gate.Adopt(background); err != nil && background.Err() == nil {
+			d.log.Warn("cannot look for running instances", "error", err)
+		}
+		return nil
+	})
+	group.Go(func() error { return d.emptyTrash(background) })
+	group.Go(func() error {
+		<-working.Done()
+		d.drain()
+		stop()
+		public.Close()
+		return api.Close()
+	})
+	d.log.Info("ready", "postgres", d.listeners.postgres.Addr().String(),
+		"http", d.listeners.http.Addr().String(), "data_dir", d.dataDir)
+	return group.Wait()
+}
+
+// drain lets the clients finish; a signal that comes meanwhile ends the wait.
+func (d *daemon) drain() {
+	d.draining.Store(true)
+	again, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	d.log.Info("draining", "grace", d.config.Drain.Grace.String(), "timeout", d.config.Drain.Timeout.String())
+	if grace := time.Duration(d.config.Drain.Grace); grace > 0 {
+		select {
+		case <-time.After(grace):
+		case <-again.Done():
+		}
+	}
+	ctx, cancel := context.WithTimeout(again, time.Duration(d.config.Drain.Timeout))
+	defer cancel()
+	d.proxy.Drain(ctx)
+}
+
+// suspendAll stops every instance of this machine that runs.
+func (d *daemon) suspendAll(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(suspendsAtOnce)
+	for _, state := range []catalog.State{catalog.Awake, catalog.Waking, catalog.Suspending, catalog.Provisioning} {
+		query := catalog.Query{State: state}
+		for {
+			tenants, err := d.store.List(ctx, query)
+			if err != nil {
+				return errors.Join(err, group.Wait())
+			}
+			if len(tenants) == 0 {
+				break
+			}
+			for _, t := range tenants {
+				group.Go(func() error {
+					err := d.gate.Suspend(ctx, t, true)
+					if err != nil && !errors.Is(err, wake.ErrUnsupported) {
+						d.log.Warn("cannot suspend", "tenant", t.ID, "error", err)
+					}
+					return nil
+				})
+			}
+			query.After = tenants[len(tenants)-1].ID
+		}
+	}
+	return group.Wait()
+}
+
+// suspendsAtOnce bounds how many instances are stopped together.
+const suspendsAtOnce = 16
+
+// emptyTrash removes what was deleted long enough ago, now and every hour.
+func (d *daemon) emptyTrash(ctx context.Context) error {
+	if d.process == nil {
+		return nil
+	}
+	ticker := time.NewTicker(time.Hour)
+	defer ticker.Stop()
+	for {
+		if _, err := d.process.EmptyTrash(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			d.log.Warn("cannot empty the trash", "error", err)
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// close gives back what newDaemon took, in reverse.
+func (d *daemon) close() {
+	for i := len(d.closers) - 1; i >= 0; i-- {
+		d.closers[i]()
+	}
+	d.closers = nil
+}
+
+// ended returns err unless it is there because ctx has ended.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// unbounded stands for a timeout that is off, and for a cap that is none.
+const (
+	unbounded = 100 * 365 * 24 * time.Hour
+	uncapped  = 1 << 30
+)
+
+// bound returns a timeout as the packages take it; 0 is off in a configuration.
+func bound(d configs.Duration) time.Duration {
+	if d == 0 {
+		return unbounded
+	}
+	return time.Duration(d)
+}
+
+// capOf is bound for a cap.
+func capOf(n int) int {
+	if n == 0 {
+		return uncapped
+	}
+	return n
+}
+
+// newCredential makes the verifier of a password, and the password if it is "".
+func newCredential(password string) (verifier, pw string, err error) {
+	if password == "" {
+		password = auth.NewPassword()
+	}
+	return auth.NewVerifier(password).String(), password, nil
+}
+
+// newLogger returns the log that the configuration asks for.
+func newLogger(config configs.Log, w io.Writer, terminal bool) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(config.Level)); err != nil {
+		return nil, fmt.Errorf("log.level: %w", err)
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if config.Format == "text" || config.Format == "" && terminal {
+		return slog.New(slog.NewTextHandler(w, options)), nil
+	}
+	return slog.New(slog.NewJSONHandler(w, options)), nil
+}
+
+// lockDataDir makes the data directory and takes its lock, which one Postern
+// holds at a time. The lock goes with the process.
+func lockDataDir(dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o711); err != nil {
+		return nil, fmt.Errorf("make data directory: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock data directory: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return nil, &exitError{
+			code: exitConflict,
+			err:  fmt.Errorf("another Postern runs on the data directory %s", dir),
+			hint: "Stop it, or give another --data-dir.",
+		}
+	}
+	return f, nil
+}

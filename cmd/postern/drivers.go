@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"time"
+
+	"postern/configs"
+	"postern/wake/postgres"
+	"postern/wake/process"
+)
+
+// driverOptions is what serve and dev want of the drivers.
+type driverOptions struct {
+	// search says where PostgreSQL's programs are.
+	search postgres.Search
+	// needProcess: without PostgreSQL on this machine Postern is of no use.
+	needProcess bool
+}
+
+// process returns the process driver, nil if it is not needed and there is no
+// PostgreSQL here.
+func (o driverOptions) process(ctx context.Context, config configs.Process, dataDir string, log *slog.Logger) (*process.Driver, error) {
+	installations, user, err := o.postgres(ctx, config)
+	var missing *postgres.MissingError
+	if errors.As(err, &missing) && !o.needProcess {
+		log.Info("no PostgreSQL on this machine: the process driver is off")
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return process.New(process.Config{
+		DataDir:       dataDir,
+		Installations: installations,
+		User:          user,
+		Settings:      config.Postgres,
+		KeepDeleted:   max(time.Duration(config.KeepDeleted), time.Nanosecond), // 0 is "not at all"
+		Log:           log,
+	})
+}
+
+// postgres finds PostgreSQL and the account that it runs as.
+func (o driverOptions) postgres(ctx context.Context, config configs.Process) ([]postgres.Installation, postgres.User, error) {
+	installations, err := postgres.Find(ctx, o.search)
+	if err != nil {
+		return nil, postgres.User{}, missingPostgres(err)
+	}
+	if os.Geteuid() != 0 {
+		return installations, postgres.User{}, nil
+	}
+	user, err := postgres.LookupUser(config.PGUser)
+	if err != nil {
+		return nil, postgres.User{}, &exitError{
+			code: exitUsage, err: err,
+			hint: "PostgreSQL refuses to run as root: name another account with --pg-user or wake.process.pg_user.",
+		}
+	}
+	return installations, user, nil
+}
+
+// missingPostgres gives the lack of PostgreSQL its exit code.
+func missingPostgres(err error) error {
+	var missing *postgres.MissingError
+	if !errors.As(err, &missing) {
+		return err
+	}
+	return &exitError{code: exitUsage, err: err, hint: "Install the package " + missing.Package() + ", or name its programs with --pg-bin."}
+}
+
+// names lists the drivers that tenants may have, the default one first.
+func (o driverOptions) names(process bool) []string {
+	if process {
+		return []string{"process", "static"}
+	}
+	return []string{"static"}
+}

@@ -1,0 +1,263 @@
+package configs
+
+// Config is the whole configuration, a table of the TOML file each. The
+// comments of the fields are the reference; defaults are those of Default.
+//
+// Where PgBouncer has a setting of the same name, it means what PgBouncer
+// means. 0 is "off" for a timeout and "unlimited" for a cap.
+//
+// The tag oneof lists the values allowed, min the least one; secret marks what
+// Show hides and what the environment may give as a file; later marks settings
+// that are accepted, but that nothing in this version obeys.
+type Config struct {
+	Listen  Listen  `toml:"listen"`
+	TLS     TLS     `toml:"tls"`
+	Catalog Catalog `toml:"catalog"`
+	Router  Router  `toml:"router"`
+	Auth    Auth    `toml:"auth"`
+	Pool    Pool    `toml:"pool"`
+	Limits  Limits  `toml:"limits"`
+	Wake    Wake    `toml:"wake"`
+	Meter   Meter   `toml:"meter"`
+	HTTP    HTTP    `toml:"http"`
+	Log     Log     `toml:"log"`
+	Drain   Drain   `toml:"drain"`
+}
+
+// Listen is where clients reach Postern.
+type Listen struct {
+	// Postgres is the address, host:port, for the Postgres protocol. Default:
+	// "127.0.0.1:6432".
+	Postgres string `toml:"postgres"`
+	// UnixSocketDir is a directory for a Unix socket as well. Default: "", none.
+	// (PgBouncer: unix_socket_dir.)
+	UnixSocketDir string `toml:"unix_socket_dir" later:"true"`
+	// ProxyProtocolFrom are the addresses or networks (CIDR) of load balancers
+	// that begin each connection with a PROXY header, version 1 or 2. Default:
+	// none.
+	ProxyProtocolFrom []string `toml:"proxy_protocol_from" later:"true"`
+}
+
+// TLS is how clients' connections are encrypted.
+type TLS struct {
+	// Mode is "off" (never), "allow" (whoever asks for it) or "require" (no
+	// login without). Default: "allow".
+	Mode string `toml:"mode" oneof:"off,allow,require"`
+	// Certificates are chosen by the names in them and by the client's SNI; the
+	// first is for clients that send none. Without any, "allow" offers no TLS.
+	// Default: none.
+	Certificates []Certificate `toml:"certificates"`
+	// ClientCA is a PEM file of the CAs whose client certificates are accepted.
+	// Default: "", none is asked for.
+	ClientCA string `toml:"client_ca" later:"true"`
+	// MinVersion is the oldest TLS version accepted, "1.2" or "1.3". Default:
+	// "1.2".
+	MinVersion string `toml:"min_version" oneof:"1.2,1.3"`
+}
+
+// Certificate names two PEM files.
+type Certificate struct {
+	// Cert is the certificate with its chain.
+	Cert string `toml:"cert"`
+	// Key is its private key.
+	Key string `toml:"key"`
+}
+
+// Catalog is the record of which tenants exist.
+type Catalog struct {
+	// Store is "postgres" or, for a single proxy, "files". Default: "postgres".
+	Store string `toml:"store" oneof:"postgres,files"`
+	// URL is the connection string of the catalog's Postgres, for "postgres".
+	// Default: "".
+	URL string `toml:"url" secret:"true"`
+	// Dir is the directory of TOML files, one a tenant, for "files". Default: "".
+	Dir string `toml:"dir"`
+	// PollInterval is how long a record is trusted without asking the store
+	// again, beside its notifications; at least 100ms. Default: 5s.
+	PollInterval Duration `toml:"poll_interval" min:"100ms"`
+	// NegativeTTL is how long it is remembered that a tenant does not exist.
+	// Default: 1s.
+	NegativeTTL Duration `toml:"negative_ttl"`
+	// Snapshot is a file with the last known records, for a start while the
+	// catalog is away. Default: "", none.
+	Snapshot string `toml:"snapshot" later:"true"`
+}
+
+// Router is how a client names its tenant.
+type Router struct {
+	// Domains are the domains below which every tenant has a name,
+	// <tenant>.<domain>; the first is the one that DSNs show. Default: none.
+	Domains []string `toml:"domains"`
+	// Separator stands between role and tenant in a user name. Default: ".".
+	Separator string `toml:"separator"`
+	// Region is where this proxy is, and where the tenants live that it makes.
+	// Default: "local".
+	Region string `toml:"region"`
+}
+
+// Auth is how clients prove who they are.
+type Auth struct {
+	// HideUnknownTenants answers for a tenant that does not exist as for a wrong
+	// password. Default: true.
+	HideUnknownTenants bool `toml:"hide_unknown_tenants"`
+	// AdminUsers may do everything on the admin console: name =
+	// "SCRAM-SHA-256$…". Default: none.
+	AdminUsers map[string]string `toml:"admin_users" secret:"true" later:"true"`
+	// StatsUsers may only look there: name = "SCRAM-SHA-256$…". Default: none.
+	StatsUsers map[string]string `toml:"stats_users" secret:"true" later:"true"`
+	// SecretFile holds the secret that the proxies of a fleet share, for mock
+	// salts, cancel keys and each other. Default: "", made once and kept in the
+	// catalog.
+	SecretFile string `toml:"secret_file"`
+}
+
+// Pool is how server connections are lent to clients.
+type Pool struct {
+	// PoolMode is "session": a client keeps its server connection until it
+	// leaves. "transaction" is not there yet. Default: "session".
+	PoolMode string `toml:"pool_mode" oneof:"session,transaction"`
+	// DefaultPoolSize is the most server connections of one tenant, role and
+	// database; 0 = unlimited. Default: 20.
+	DefaultPoolSize int `toml:"default_pool_size" later:"true"`
+	// MinPoolSize is how many stay open while the tenant is awake. Default: 0.
+	MinPoolSize int `toml:"min_pool_size" later:"true"`
+	// ReservePoolSize is how many more there may be when clients wait too long.
+	// Default: 0.
+	ReservePoolSize int `toml:"reserve_pool_size" later:"true"`
+	// ReservePoolTimeout is how long is too long. Default: 5s.
+	ReservePoolTimeout Duration `toml:"reserve_pool_timeout" later:"true"`
+	// MaxPreparedStatements is how many prepared statements a server connection
+	// keeps for its clients; 0 = none are tracked. Default: 200.
+	MaxPreparedStatements int `toml:"max_prepared_statements" later:"true"`
+	// ServerIdleTimeout closes a server connection that nobody used for so long;
+	// 0 = never. Default: 10m.
+	ServerIdleTimeout Duration `toml:"server_idle_timeout" later:"true"`
+	// ServerLifetime closes one that is older, once it is free; 0 = never.
+	// Default: 1h.
+	ServerLifetime Duration `toml:"server_lifetime" later:"true"`
+	// ServerConnectTimeout is the time for connecting and logging in to a
+	// backend; 0 = unlimited. Default: 15s.
+	ServerConnectTimeout Duration `toml:"server_connect_timeout"`
+	// QueryWaitTimeout is how long a client waits for a server connection; 0 =
+	// for ever. Default: 2m.
+	QueryWaitTimeout Duration `toml:"query_wait_timeout" later:"true"`
+	// Engine moves the bytes: "auto" takes the best there is, "goroutine" works
+	// everywhere. Default: "auto".
+	Engine string `toml:"engine" oneof:"auto,goroutine" later:"true"`
+	// Pin keeps a client on its server connection while it has state there that
+	// cannot be replayed. Default: true.
+	Pin bool `toml:"pin" later:"true"`
+	// Reset is when DISCARD ALL cleans a server connection: after "pinned" use
+	// only, at a "change" of client, or "always". Default: "pinned".
+	Reset string `toml:"reset" oneof:"pinned,change,always" later:"true"`
+}
+
+// Limits bound what clients may use.
+type Limits struct {
+	// MaxClientConn is the most clients of this proxy; 0 = unlimited. Default:
+	// 10000.
+	MaxClientConn int `toml:"max_client_conn"`
+	// ClientLoginTimeout is the time from connecting to having proved who one
+	// is, the TLS handshake included; 0 = unlimited. Default: 60s.
+	ClientLoginTimeout Duration `toml:"client_login_timeout"`
+	// ClientIdleTimeout ends a client that sent nothing for so long. Default: 0.
+	ClientIdleTimeout Duration `toml:"client_idle_timeout" later:"true"`
+	// IdleTransactionTimeout ends a client that sent nothing for so long in a
+	// transaction. Default: 0.
+	IdleTransactionTimeout Duration `toml:"idle_transaction_timeout" later:"true"`
+	// TransactionTimeout ends a client whose transaction takes longer. Default:
+	// 0.
+	TransactionTimeout Duration `toml:"transaction_timeout" later:"true"`
+	// QueryTimeout cancels a statement that takes longer. Default: 0.
+	QueryTimeout Duration `toml:"query_timeout" later:"true"`
+}
+
+// Wake is when tenants' Postgres starts and stops.
+type Wake struct {
+	// IdleTimeout suspends a tenant that had no work for so long; 0 = never.
+	// Default: 5m.
+	IdleTimeout Duration `toml:"idle_timeout" later:"true"`
+	// Timeout is how long a client waits for its tenant to wake and for a server
+	// connection; 0 = for ever. Default: 30s.
+	Timeout Duration `toml:"timeout"`
+	// MaxConcurrent is how many tenants wake at once; 0 = twice the number of
+	// cores. Default: 0.
+	MaxConcurrent int `toml:"max_concurrent"`
+	// MaxAwake is the most tenants awake at once; 0 = unlimited. Default: 0.
+	MaxAwake int `toml:"max_awake" later:"true"`
+	// MaxPinIdle is how long an idle client may keep its tenant awake by state
+	// that pins it; 0 = unlimited. Default: 0.
+	MaxPinIdle Duration `toml:"max_pin_idle" later:"true"`
+	// ProvisionUnknown makes a tenant at its first login. Default: false.
+	ProvisionUnknown bool `toml:"provision_unknown" later:"true"`
+	// IgnoreApplicationNames are application names whose connections are not
+	// work, such as a monitor's. Default: none.
+	IgnoreApplicationNames []string `toml:"ignore_application_names" later:"true"`
+	// Process is the driver that runs each tenant's Postgres on this machine.
+	Process Process `toml:"process"`
+}
+
+// Process is the process driver.
+type Process struct {
+	// PGUser runs the instances where Postern is root. Default: "postgres".
+	PGUser string `toml:"pg_user"`
+	// FreezeAfter stops the processes of an idle tenant in memory, some time
+	// before wake.idle_timeout ends them; 0 = never. Default: 0.
+	FreezeAfter Duration `toml:"freeze_after" later:"true"`
+	// Prepared is how many cloned data directories lie ready for new tenants.
+	// Default: 2.
+	Prepared int `toml:"prepared" later:"true"`
+	// Spares is how many of them run already. Default: 0.
+	Spares int `toml:"spares" later:"true"`
+	// UIDBase, if not 0, gives each tenant a user id of its own from this one on
+	// (as root only). Default: 0.
+	UIDBase int `toml:"uid_base" later:"true"`
+	// KeepDeleted is how long a deleted tenant's data stays in trash/; 0 = not
+	// at all. Default: 7d.
+	KeepDeleted Duration `toml:"keep_deleted"`
+	// Extensions are the extensions that a tenant's database may have on
+	// request. Default: none.
+	Extensions []string `toml:"extensions" later:"true"`
+	// Postgres are server settings (postgresql.conf) for every instance; a
+	// tenant's own come after them. Default: none.
+	Postgres map[string]string `toml:"postgres"`
+}
+
+// Meter is how usage is counted.
+type Meter struct {
+	// Window is the time over which usage is summed up before it is sent to the
+	// catalog, at least 1s. Default: 10s.
+	Window Duration `toml:"window" min:"1s" later:"true"`
+	// Sync is how often what was counted is made safe on disk, at least 10ms.
+	// Default: 1s.
+	Sync Duration `toml:"sync" min:"10ms" later:"true"`
+	// TopN is how many tenants have metrics of their own; the rest is summed up.
+	// Default: 100.
+	TopN int `toml:"top_n" later:"true"`
+}
+
+// HTTP is the API, health and metrics.
+type HTTP struct {
+	// Listen is the address, host:port. Default: "127.0.0.1:6480".
+	Listen string `toml:"listen"`
+}
+
+// Log is what is written to standard error.
+type Log struct {
+	// Level is the least that is written: "debug", "info", "warn" or "error".
+	// Default: "info".
+	Level string `toml:"level" oneof:"debug,info,warn,error"`
+	// Format is "text", "json", or "" for text on a terminal and JSON elsewhere.
+	// Default: "".
+	Format string `toml:"format" oneof:",text,json"`
+}
+
+// Drain is how Postern stops.
+type Drain struct {
+	// Grace is how long Postern goes on as before after a signal, with /readyz
+	// failing already, so that load balancers can look away. Default: 0.
+	Grace Duration `toml:"grace"`
+	// Timeout is how long clients then have to finish; 0 = they are ended at
+	// once. Default: 10s.
+	Timeout Duration `toml:"timeout"`
+}

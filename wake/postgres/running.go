@@ -1,0 +1,147 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Running returns the postmaster of the data directory, whoever started it, or
+// nil if there is none. One that is still starting is waited for; of one that
+// is stopping the end is waited for, and nil returned.
+func (c *Cluster) Running(ctx context.Context) (*Instance, error) {
+	i, _, err := c.postmaster()
+	if i == nil || err != nil {
+		return nil, err
+	}
+	every := time.NewTicker(2 * time.Millisecond)
+	defer every.Stop()
+	for {
+		p, err := readPIDFile(c.DataDir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			i.Release()
+			return nil, fmt.Errorf("find postmaster: %w", err)
+		}
+		if p.pid == i.PID && p.accepts() {
+			i.StartedAt = p.startedAt
+			return i, nil
+		}
+		select {
+		case <-i.Gone():
+			return nil, nil
+		case <-ctx.Done():
+			i.Release()
+			return nil, fmt.Errorf("find postmaster: %d is %s: %w", i.PID, p.status, ctx.Err())
+		case <-every.C:
+		}
+	}
+}
+
+// Found returns the postmaster of the data directory in whatever state it is,
+// or nil if there is none. It has no StartedAt.
+func (c *Cluster) Found() (*Instance, error) {
+	i, _, err := c.postmaster()
+	return i, err
+}
+
+// PID returns the process id of the postmaster, ready or not, or 0.
+func (c *Cluster) PID() int {
+	i, _, err := c.postmaster()
+	if i == nil || err != nil {
+		return 0
+	}
+	i.Release()
+	return i.PID
+}
+
+// postmaster returns the process that postmaster.pid names, if it is what the
+// file says; nil if it is not.
+func (c *Cluster) postmaster() (*Instance, pidFile, error) {
+	p, err := readPIDFile(c.DataDir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && p.pid == 0:
+		return nil, p, nil
+	case err != nil:
+		return nil, p, fmt.Errorf("find postmaster: %w", err)
+	}
+	dataDir, err := os.Stat(c.DataDir)
+	if err != nil {
+		return nil, p, fmt.Errorf("find postmaster: %w", err)
+	}
+	i, err := watch(p.pid)
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil, p, nil
+	}
+	if err != nil {
+		return nil, p, fmt.Errorf("find postmaster: %w", err)
+	}
+	// Asked behind the pidfd, so that the answer is about the process it holds.
+	if !alive(p.pid) || !works(p.pid, c.User.uid(), dataDir) {
+		i.Release()
+		return nil, p, nil
+	}
+	return i, p, nil
+}
+
+// EndLeftovers ends what a postmaster that was killed has left: processes of
+// the same user that work in the data directory. While there is a postmaster it
+// does nothing. It never removes postmaster.pid, in which the next postmaster
+// finds the shared memory of the last one.
+func (c *Cluster) EndLeftovers(ctx context.Context) error {
+	if c.stoppedCleanly() {
+		return nil
+	}
+	i, _, err := c.postmaster()
+	if err != nil {
+		return err
+	}
+	if i != nil {
+		i.Release()
+		return nil
+	}
+	dataDir, err := os.Stat(c.DataDir)
+	if err != nil {
+		return fmt.Errorf("end leftovers: %w", err)
+	}
+	signal := unix.SIGQUIT
+	every := time.NewTicker(5 * time.Millisecond)
+	defer every.Stop()
+	patience := time.After(time.Second)
+	for {
+		pids, err := workers(c.User.uid(), dataDir)
+		if err != nil {
+			return fmt.Errorf("end leftovers: %w", err)
+		}
+		if len(pids) == 0 {
+			return nil
+		}
+		for _, pid := range pids {
+			if err := unix.Kill(pid, signal); err != nil && !errors.Is(err, unix.ESRCH) {
+				return fmt.Errorf("end leftover process %d: %w", pid, err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("end leftover processes %v: %w", pids, ctx.Err())
+		case <-patience:
+			signal = unix.SIGKILL
+		case <-every.C:
+		}
+	}
+}
+
+// stoppedCleanly reports whether the last postmaster ended in order, so that
+// nothing can be left: it has removed postmaster.pid and noted its shutdown.
+// That spares looking at every process of the machine at each start.
+func (c *Cluster) stoppedCleanly() bool {
+	if _, err := os.Stat(c.DataDir + "/postmaster.pid"); !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	control, err := readControl(c.DataDir)
+	return err == nil && control.shutDown()
+}

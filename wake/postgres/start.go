@@ -1,0 +1,132 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// StartError is a postmaster that ended while it started.
+type StartError struct {
+	// Log is the end of what it wrote.
+	Log string
+}
+
+func (e *StartError) Error() string {
+	return "postmaster ended while starting: " + lastLine(e.Log)
+}
+
+// Configuration reports whether a setting was the reason.
+func (e *StartError) Configuration() bool {
+	return strings.Contains(e.Log, "contains errors") || // "configuration file … contains errors"
+		strings.Contains(e.Log, "unrecognized configuration parameter") ||
+		strings.Contains(e.Log, "invalid value for parameter")
+}
+
+// Start starts the postmaster and returns when it lets clients in. The data
+// directory must have no running one: ask Running and call EndLeftovers first.
+// When the postmaster ends instead, the error is a *StartError. When ctx ends
+// first, it goes on starting, for Running to find.
+func (c *Cluster) Start(ctx context.Context) (*Instance, error) {
+	log, err := c.openLog()
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	end, err := log.Seek(0, 2)
+	if err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	signs, err := watchStart(c.DataDir, c.LogFile)
+	if err == nil {
+		defer signs.close()
+	}
+	pid, err := c.spawn(log)
+	if err != nil {
+		return nil, err
+	}
+	i, err := watch(pid)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.awaitReady(ctx, i, logTail{path: c.LogFile, from: end}, signs); err != nil {
+		i.Release()
+		return nil, err
+	}
+	return i, nil
+}
+
+// openLog opens the log for appending and gives it to the user. The directory
+// may be the user's own, so a symbolic link there is not followed.
+func (c *Cluster) openLog() (*os.File, error) {
+	f, err := os.OpenFile(c.LogFile, os.O_WRONLY|os.O_CREATE|os.O_APPEND|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	if c.User != (User{}) {
+		if err := f.Chown(int(c.User.UID), int(c.User.GID)); err != nil {
+			f.Close()
+			return nil, fmt.Errorf("open log: %w", err)
+		}
+	}
+	return f, nil
+}
+
+// spawn executes the postmaster. Nothing of it hangs on this process: it has a
+// session of its own, and its output is a file.
+func (c *Cluster) spawn(log *os.File) (pid int, err error) {
+	attr, err := c.User.attributes()
+	if err != nil {
+		return 0, err
+	}
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return 0, fmt.Errorf("start postmaster: %w", err)
+	}
+	defer null.Close()
+	args := c.arguments()
+	p, err := os.StartProcess(args[0], args, &os.ProcAttr{
+		Dir: c.DataDir, Env: environment(), Files: []*os.File{null, log, log}, Sys: attr,
+	})
+	if err != nil {
+		return 0, fmt.Errorf("start postmaster: %w", err)
+	}
+	pid = p.Pid
+	return pid, p.Release() // watch reaps it
+}
+
+// awaitReady returns when the postmaster lets clients in: it has said so in the
+// log, or in postmaster.pid where the log is set to be more silent or elsewhere.
+func (c *Cluster) awaitReady(ctx context.Context, i *Instance, log logTail, signs *startSigns) error {
+	interval := time.Millisecond
+	var changed <-chan struct{}
+	if signs != nil {
+		interval, changed = 50*time.Millisecond, signs.changed
+	}
+	every := time.NewTicker(interval)
+	defer every.Stop()
+	for {
+		ready := log.says("database system is ready to accept connections")
+		p, err := readPIDFile(c.DataDir)
+		switch {
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("start postmaster: %w", err)
+		case p.pid == i.PID && (ready || p.accepts()):
+			i.StartedAt = p.startedAt
+			return nil
+		}
+		select {
+		case <-i.Gone():
+			return &StartError{Log: log.read(logTailSize)}
+		case <-ctx.Done():
+			return fmt.Errorf("start postmaster %d: %w", i.PID, ctx.Err())
+		case <-changed:
+		case <-every.C:
+		}
+	}
+}

@@ -1,0 +1,26 @@
+// Package process is the wake driver that runs each tenant's Postgres as a
+// process on this machine: it clones a prepared template to make one, starts
+// postgres directly to wake it, and writes a checkpoint and stops it to suspend
+// it. Fixed runs one that is no tenant, for the catalog.
+//
+// Instances outlive Postern: another Driver on the same directory, or the next
+// one after a crash, finds and adopts them. A lock file in each tenant's
+// directory keeps two of them from acting at once. It works for proxies of one
+// machine, on Linux. What pools are, and when a tenant is idle, is no concern
+// of it.
+//
+//	<data-dir>/tenants/<id>/data          the data directory
+//	                       /postgres.log  what the postmaster says
+//	                       /lock          held (flock) by who starts, stops or makes it
+//	                       /uid           the UID of the tenant that it belongs to
+//	                       /provisioning  instead of uid while it is being made
+//	                       /.s.PGSQL.5432 the socket, where the path is not too long
+//	<data-dir>/s/<16 hex>/.s.PGSQL.5432   the socket where it is
+//	<data-dir>/templates/<major>/data     what new tenants are cloned from
+//	<data-dir>/trash/<id>.<uid>/          deleted tenants
+//
+//	driver, err := process.New(process.Config{DataDir: dir, Installations: found, User: user})
+//	defer driver.Close() // the instances run on
+//	err = driver.Provision(ctx, tenant)
+//	endpoint, err := driver.Wake(ctx, tenant)
+package process

@@ -1,0 +1,62 @@
+package process
+
+import (
+	"context"
+	"os"
+	"testing"
+
+	"postern/catalog"
+	"postern/wake"
+	"postern/wake/drivertest"
+)
+
+// newDriver makes a driver on a directory of its own, and at the end of the
+// test ends every instance there.
+func newDriver(t testing.TB, change ...func(*Config)) *Driver {
+	t.Helper()
+	config := Config{
+		DataDir: drivertest.Dir(t), Installations: drivertest.Installations(t), User: drivertest.User(t),
+	}
+	for _, c := range change {
+		c(&config)
+	}
+	d := openDriver(t, config)
+	t.Cleanup(func() {
+		entries, err := os.ReadDir(d.config.DataDir + "/tenants")
+		if err != nil {
+			t.Error(err)
+		}
+		for _, e := range entries {
+			h := d.tenant(catalog.TenantID(e.Name()))
+			if _, err := os.Stat(h.dataDir()); err != nil {
+				continue
+			}
+			if err := h.end(context.WithoutCancel(t.Context())); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	return d
+}
+
+func openDriver(t testing.TB, config Config) *Driver {
+	t.Helper()
+	d, err := New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	return d
+}
+
+func TestDriver(t *testing.T) {
+	t.Parallel()
+	drivertest.Run(t, func(t *testing.T) drivertest.Fixture {
+		d := newDriver(t)
+		return drivertest.Fixture{
+			Driver: d,
+			Tenant: drivertest.Tenant(t, "acme"),
+			Reopen: func() wake.Driver { return openDriver(t, d.config) },
+		}
+	})
+}

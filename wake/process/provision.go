@@ -1,0 +1,127 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"syscall"
+
+	"golang.org/x/sync/errgroup"
+
+	"postern/catalog"
+	"postern/wake"
+	"postern/wake/postgres"
+	"postern/wake/superuser"
+)
+
+// Provision makes the tenant's instance from the template of its version, with
+// a system identifier of its own and the roles and databases of the record, and
+// leaves it running. What a broken-off attempt left is removed first. All of it
+// is on disk when Provision returns.
+func (d *Driver) Provision(ctx context.Context, t *catalog.Tenant) error {
+	h := d.tenant(t.ID)
+	if err := h.prepare(); err != nil {
+		return roomError(err)
+	}
+	l, err := h.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer l.release()
+	if err := h.belongs(t); !errors.Is(err, wake.ErrNotProvisioned) {
+		return err // there already, or somebody else's
+	}
+	if err := d.provision(ctx, t, h); err != nil {
+		return roomError(fmt.Errorf("provision tenant %s: %w", t.ID, err))
+	}
+	return nil
+}
+
+// provision fills a home that is not complete. Called with the lock held.
+func (d *Driver) provision(ctx context.Context, t *catalog.Tenant, h home) error {
+	installation, err := d.pick(t)
+	if err != nil {
+		return err
+	}
+	if err := CheckSettings(t.Postgres); err != nil {
+		return &wake.FailedError{Reason: err.Error(), Hint: "Correct the tenant's postgres settings."}
+	}
+	template, err := d.template(ctx, installation)
+	if err != nil {
+		return err
+	}
+	if err := h.discard(ctx); err != nil {
+		return err
+	}
+	if err := h.begin(t.UID); err != nil {
+		return err
+	}
+	if err := postgres.Clone(ctx, h.user, template, h.dataDir()); err != nil {
+		return err
+	}
+	if err := postgres.SetSystemIdentifier(h.dataDir(), postgres.NewSystemIdentifier()); err != nil {
+		return err
+	}
+	// The clone goes to disk while Postgres starts on it: until finish, a crash
+	// leaves a home that is not complete and will be made anew.
+	work, ctx := errgroup.WithContext(ctx)
+	work.Go(func() error { return postgres.Sync(h.dir) })
+	work.Go(func() error {
+		i, err := h.run(ctx, h.cluster(installation), conf(installation.Major, d.config.Settings, t.Postgres))
+		if err != nil {
+			return err
+		}
+		return h.makeContents(ctx, d.watch(t.ID, i), t)
+	})
+	if err := work.Wait(); err != nil {
+		return err
+	}
+	return h.finish()
+}
+
+// makeContents makes the roles and databases of the record.
+func (h home) makeContents(ctx context.Context, i *postgres.Instance, t *catalog.Tenant) error {
+	conn, err := superuser.Connect(ctx, h.endpoint(i), "postgres")
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	for _, name := range slices.Sorted(maps.Keys(t.Roles)) {
+		role := t.Roles[name]
+		err := conn.EnsureRole(ctx, superuser.RoleSpec{
+			Name: name, Verifier: role.Verifier, ReadOnly: role.ReadOnly, CreateDB: name == DefaultRole,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, name := range t.Databases {
+		if err := conn.EnsureDatabase(ctx, name, DefaultRole); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pick chooses the binaries of a new tenant.
+func (d *Driver) pick(t *catalog.Tenant) (postgres.Installation, error) {
+	installation, err := postgres.Pick(d.config.Installations, t.PGVersion)
+	var missing *postgres.MissingError
+	if errors.As(err, &missing) {
+		return installation, &wake.FailedError{
+			Reason: fmt.Sprintf("PostgreSQL %d is not installed", t.PGVersion),
+			Hint:   fmt.Sprintf("Install the package %s.", missing.Package()),
+		}
+	}
+	return installation, err
+}
+
+// roomError makes a full disk known as such.
+func roomError(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fmt.Errorf("%w: %w", wake.ErrNoRoom, err)
+	}
+	return err
+}

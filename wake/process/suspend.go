@@ -1,0 +1,91 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"postern/catalog"
+	"postern/wake"
+	"postern/wake/postgres"
+	"postern/wake/superuser"
+)
+
+// Suspend stops the tenant's instance if nobody but Postern is connected: a
+// checkpoint while clients can still come, another look, the roles, and a fast
+// shutdown. With Force, sessions are ended with 57P01 first. If the shutdown
+// takes longer than ctx's deadline, it becomes an immediate one; nothing that
+// was committed is lost by that.
+func (d *Driver) Suspend(ctx context.Context, t *catalog.Tenant, s wake.Suspension) error {
+	h := d.tenant(t.ID)
+	l, err := h.lock(ctx)
+	if errors.Is(err, fs.ErrNotExist) {
+		return wake.ErrNotProvisioned
+	}
+	if err != nil {
+		return err
+	}
+	defer l.release()
+	if err := h.belongs(t); err != nil {
+		return err
+	}
+	i, err := h.cluster(postgres.Installation{}).Running(ctx)
+	if err != nil {
+		return fmt.Errorf("suspend tenant %s: %w", t.ID, err)
+	}
+	if i != nil {
+		i = d.watch(t.ID, i)
+		if err := h.quiesce(ctx, i, s); err != nil {
+			return fmt.Errorf("suspend tenant %s: %w", t.ID, err)
+		}
+		if err := h.stop(ctx, i); err != nil {
+			return fmt.Errorf("suspend tenant %s: %w", t.ID, err)
+		}
+	}
+	d.forget(t.ID)
+	return nil
+}
+
+// quiesce makes the instance ready to be stopped. On an error it runs on.
+func (h home) quiesce(ctx context.Context, i *postgres.Instance, s wake.Suspension) error {
+	conn, err := superuser.Connect(ctx, h.endpoint(i), "postgres")
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if s.Force {
+		if err := conn.TerminateClients(ctx); err != nil {
+			return err
+		}
+	} else if err := unlessBusy(ctx, conn); err != nil {
+		return err
+	}
+	if err := conn.Checkpoint(ctx); err != nil {
+		return err
+	}
+	if !s.Force { // somebody may have come during the checkpoint
+		if err := unlessBusy(ctx, conn); err != nil {
+			return err
+		}
+	}
+	if s.Roles == nil {
+		return nil
+	}
+	roles, err := conn.Roles(ctx)
+	if err != nil {
+		return err
+	}
+	return s.Roles(ctx, roles)
+}
+
+func unlessBusy(ctx context.Context, conn *superuser.Conn) error {
+	because, err := conn.Busy(ctx)
+	if err != nil {
+		return err
+	}
+	if len(because) > 0 {
+		return &wake.BusyError{Because: because}
+	}
+	return nil
+}

@@ -1,0 +1,31 @@
+package superuser
+
+import "context"
+
+// others selects the sessions of pg_stat_activity that are not Postern's own.
+const others = `backend_type IN ('client backend', 'walsender')
+	AND pid <> pg_backend_pid()
+	AND application_name <> '` + ApplicationName + `' AND application_name NOT LIKE '` + ApplicationName + `/%'`
+
+// Busy lists what is there that is not Postern's own, a phrase each: sessions
+// of clients, whatever they do, replication, prepared transactions, and
+// replication slots in use. None of it means that the instance may be stopped.
+func (c *Conn) Busy(ctx context.Context) ([]string, error) {
+	return c.strings(ctx, "look who is at work", `
+		SELECT format('%s of role %s%s%s',
+		              CASE backend_type WHEN 'walsender' THEN 'replication' ELSE 'session' END,
+		              usename,
+		              ' (' || nullif(application_name, '') || ')',
+		              ': ' || state)
+		  FROM pg_stat_activity WHERE `+others+`
+		UNION ALL
+		SELECT format('prepared transaction %s', gid) FROM pg_prepared_xacts
+		UNION ALL
+		SELECT format('replication slot %s', slot_name) FROM pg_replication_slots WHERE active`)
+}
+
+// TerminateClients ends every session that is not Postern's own with 57P01. It
+// does not wait for them to be gone.
+func (c *Conn) TerminateClients(ctx context.Context) error {
+	return c.exec(ctx, "terminate clients", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "+others)
+}

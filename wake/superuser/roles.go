@@ -1,0 +1,171 @@
+package superuser
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"postern/catalog"
+)
+
+// ErrReserved: the name belongs to PostgreSQL or to Postern itself.
+var ErrReserved = errors.New("name is reserved")
+
+// verifierForm is how PostgreSQL writes a SCRAM verifier. Anything else it
+// would take for a password and hash.
+var verifierForm = regexp.MustCompile(`^SCRAM-SHA-256\$[1-9][0-9]*:[A-Za-z0-9+/]+=*\$[A-Za-z0-9+/]+=*:[A-Za-z0-9+/]+=*$`)
+
+// RoleSpec is a login role to make.
+type RoleSpec struct {
+	Name string
+	// Verifier is a SCRAM-SHA-256 verifier; "" leaves the password as it is.
+	Verifier string
+	// CreateDB lets the role make databases.
+	CreateDB bool
+	// ReadOnly gives the right to read everything (pg_read_all_data), and
+	// makes its transactions read-only unless it asks otherwise.
+	ReadOnly bool
+}
+
+// Roles returns every role that can log in or has a password, as pg_authid has
+// it, but for the superuser postgres and PostgreSQL's own.
+func (c *Conn) Roles(ctx context.Context) (map[string]catalog.Role, error) {
+	rows, err := c.pg.Query(ctx, `
+		SELECT r.rolname::text,
+		       CASE WHEN r.rolpassword LIKE 'SCRAM-SHA-256$%' THEN r.rolpassword ELSE '' END,
+		       r.rolcanlogin,
+		       r.rolvaliduntil,
+		       EXISTS (SELECT FROM pg_db_role_setting s
+		                WHERE s.setrole = r.oid AND s.setdatabase = 0
+		                  AND 'default_transaction_read_only=on' = ANY (s.setconfig))
+		       AND EXISTS (SELECT FROM pg_auth_members m
+		                    WHERE m.member = r.oid AND m.roleid = 'pg_read_all_data'::regrole)
+		  FROM pg_authid r
+		 WHERE (r.rolcanlogin OR r.rolpassword IS NOT NULL)
+		   AND r.rolname <> 'postgres' AND r.rolname NOT LIKE 'pg\_%'`)
+	if err != nil {
+		return nil, fmt.Errorf("read roles: %w", err)
+	}
+	roles := make(map[string]catalog.Role)
+	var role catalog.Role
+	var until pgtype.Timestamptz
+	_, err = pgx.ForEachRow(rows, []any{&role.Name, &role.Verifier, &role.CanLogin, &until, &role.ReadOnly}, func() error {
+		role.ValidUntil = validUntil(until)
+		roles[role.Name] = role
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read roles: %w", err)
+	}
+	return roles, nil
+}
+
+// validUntil is zero for no limit.
+func validUntil(t pgtype.Timestamptz) time.Time {
+	switch {
+	case !t.Valid, t.InfinityModifier == pgtype.Infinity:
+		return time.Time{}
+	case t.InfinityModifier == pgtype.NegativeInfinity:
+		return time.Unix(0, 0).UTC() // long ago
+	}
+	return t.Time.UTC()
+}
+
+// EnsureRole makes the login role, or gives one that exists the attributes of
+// the specification: LOGIN NOSUPERUSER NOCREATEROLE NOREPLICATION NOBYPASSRLS.
+// What else it was given stays.
+func (c *Conn) EnsureRole(ctx context.Context, r RoleSpec) error {
+	if reservedRole(r.Name) {
+		return fmt.Errorf("make role %q: %w", r.Name, ErrReserved)
+	}
+	if r.Verifier != "" && !verifierForm.MatchString(r.Verifier) {
+		return fmt.Errorf("make role %q: not a SCRAM-SHA-256 verifier", r.Name)
+	}
+	exists, err := c.strings(ctx, "look up role", "SELECT rolname::text FROM pg_authid WHERE rolname = $1", r.Name)
+	if err != nil {
+		return err
+	}
+	verb := "CREATE"
+	if len(exists) > 0 {
+		verb = "ALTER"
+	}
+	attributes := " LOGIN NOSUPERUSER NOCREATEROLE NOREPLICATION NOBYPASSRLS"
+	if r.CreateDB {
+		attributes += " CREATEDB"
+	} else {
+		attributes += " NOCREATEDB"
+	}
+	if r.Verifier != "" {
+		attributes += " PASSWORD " + literal(r.Verifier)
+	}
+	statements := verb + " ROLE " + quote(r.Name) + attributes + ";"
+	if r.ReadOnly {
+		statements += "GRANT pg_read_all_data TO " + quote(r.Name) + ";" +
+			"ALTER ROLE " + quote(r.Name) + " SET default_transaction_read_only = on;"
+	}
+	// Several statements in one message are one transaction.
+	err = c.exec(ctx, fmt.Sprintf("make role %q", r.Name), statements)
+	if verb == "CREATE" && hasCode(err, "42710", "23505") { // somebody else was first
+		return c.EnsureRole(ctx, r)
+	}
+	return err
+}
+
+// DropRole ends the role's sessions and drops it. What it owned goes to heir,
+// in every database. A role that is not there is none to drop.
+func (c *Conn) DropRole(ctx context.Context, name, heir string) error {
+	if reservedRole(name) {
+		return fmt.Errorf("drop role %q: %w", name, ErrReserved)
+	}
+	if name == heir {
+		return fmt.Errorf("drop role %q: it cannot inherit from itself", name)
+	}
+	what := fmt.Sprintf("drop role %q", name)
+	exists, err := c.strings(ctx, what, "SELECT rolname::text FROM pg_authid WHERE rolname = $1", name)
+	if err != nil || len(exists) == 0 {
+		return err
+	}
+	err = c.exec(ctx, what, "ALTER ROLE "+quote(name)+" NOLOGIN;"+
+		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = "+literal(name))
+	if err != nil {
+		return err
+	}
+	databases, err := c.strings(ctx, what, "SELECT datname::text FROM pg_database WHERE datallowconn AND datname <> 'template1'")
+	if err != nil {
+		return err
+	}
+	for _, database := range databases {
+		if err := c.disown(ctx, database, name, heir); err != nil {
+			return fmt.Errorf("%s: in database %q: %w", what, database, err)
+		}
+	}
+	return c.exec(ctx, what, "DROP ROLE IF EXISTS "+quote(name))
+}
+
+// disown passes on what a role owns in one database, and takes its rights there.
+func (c *Conn) disown(ctx context.Context, database, name, heir string) error {
+	there, err := Connect(ctx, c.endpoint, database)
+	if err != nil {
+		return err
+	}
+	defer there.Close()
+	return there.exec(ctx, "reassign",
+		"REASSIGN OWNED BY "+quote(name)+" TO "+quote(heir)+"; DROP OWNED BY "+quote(name))
+}
+
+func reservedRole(name string) bool {
+	return name == "" || name == "postgres" || name == "public" || name == "none" || len(name) >= 3 && name[:3] == "pg_"
+}
+
+// hasCode reports whether err is PostgreSQL's, with one of the SQLSTATEs.
+func hasCode(err error, codes ...string) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && slices.Contains(codes, pg.Code)
+}

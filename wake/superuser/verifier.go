@@ -1,0 +1,18 @@
+package superuser
+
+import (
+	"context"
+	"fmt"
+)
+
+// SetVerifier gives a role that exists another verifier, and nothing else.
+func (c *Conn) SetVerifier(ctx context.Context, name, verifier string) error {
+	what := fmt.Sprintf("set verifier of role %q", name)
+	if reservedRole(name) {
+		return fmt.Errorf("%s: %w", what, ErrReserved)
+	}
+	if !verifierForm.MatchString(verifier) {
+		return fmt.Errorf("%s: not a SCRAM-SHA-256 verifier", what)
+	}
+	return c.exec(ctx, what, "ALTER ROLE "+quote(name)+" PASSWORD "+literal(verifier))
+}

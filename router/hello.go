@@ -8,7 +8,8 @@ type Hello struct {
 	// User is the startup parameter "user".
 	User string
 	// Database is the startup parameter "database". Empty is the same as absent,
-	// as in PostgreSQL.
+	// as in PostgreSQL, and so is the whole user name: libpq sends that where no
+	// database was named.
 	Database string
 	// Parameters are the startup parameters besides user and database, "options"
 	// and "replication" among them. Those that begin with "_pq_." belong to the

@@ -20,7 +20,9 @@ const (
 config check
 config example
 config show
+dev
 explain
+serve
 tenant create
 tenant database create
 tenant database drop
@@ -44,10 +46,8 @@ tenant wake
 version`
 	laterCommands = `
 console
-dev
 quota get
 quota set
-serve
 token create
 token list
 token revoke
@@ -110,7 +110,7 @@ func TestUsageErrors(t *testing.T) {
 	for _, test := range []struct{ line, says string }{
 		{"tenat", "Did you mean: tenant?"},
 		{"tenant bogus", "unknown command"},
-		{"tenant rol", "Did you mean: role, url?"},
+		{"tenant rol", "Did you mean: url, role?"},
 		{"tenant role", ""},
 		{"tenant get", "missing ID"},
 		{"tenant get a b", `unexpected argument "b"`},

@@ -39,6 +39,7 @@ terminal and needs ` + "`--yes`" + ` elsewhere.
 
 // The documentation of the commands is what they say of themselves.
 func TestDocumentation(t *testing.T) {
+	t.Parallel()
 	var b strings.Builder
 	b.WriteString(documentationHead)
 	for _, cmd := range leaves(newRootCommand(&app{})) {

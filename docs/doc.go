@@ -1,0 +1,2 @@
+// Package docs holds no code: it is where the test of the documentation lives.
+package docs

@@ -23,8 +23,9 @@ func (g *Gate) wake(operation *operation, t *catalog.Tenant) {
 	go func() {
 		defer close(recorded)
 		g.record(ctx, t.ID, func(t *catalog.Tenant) error {
-			if t.State == catalog.Provisioning {
-				return errUnchanged
+			switch t.State {
+			case catalog.Provisioning, catalog.Paused, catalog.Deleting:
+				return errUnchanged // these say more, and may have come since
 			}
 			t.State, t.Owner, t.Deadline = catalog.Waking, g.config.Owner, time.Now().Add(g.config.Timeout)
 			return nil

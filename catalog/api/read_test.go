@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"postern/catalog"
 	"postern/catalog/api/client"
@@ -233,4 +235,28 @@ func TestGetLogs(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.must(t, http.StatusInternalServerError, "GET", "/v1/tenants/acme/logs", "")
+}
+
+// A read deadline that stays on the connection would end operations that take
+// longer: net/http cancels the request when it strikes.
+func TestNoReadDeadlineIsLeft(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	answer := &deadlined{ResponseRecorder: httptest.NewRecorder()}
+	r := httptest.NewRequest("POST", "/v1/tenants", strings.NewReader(`{"id":"acme"}`))
+	w.Handler.ServeHTTP(answer, r)
+	if answer.Code != http.StatusCreated || !answer.deadline.IsZero() {
+		t.Errorf("status %d, read deadline %v", answer.Code, answer.deadline)
+	}
+}
+
+// deadlined notes the read deadline that is set on its connection.
+type deadlined struct {
+	*httptest.ResponseRecorder
+	deadline time.Time
+}
+
+func (d *deadlined) SetReadDeadline(t time.Time) error {
+	d.deadline = t
+	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -159,6 +160,21 @@ func TestInterrupted(t *testing.T) {
 	r := command{args: []string{"tenant", "wake", "acme", "--data-dir", dir}}.run(ctx)
 	if r.code != exitInterrupted || r.stderr != "postern: interrupted\n" {
 		t.Errorf("got %+v", r)
+	}
+}
+
+// Nor does a question that nobody answers hold the process up.
+func TestInterruptedQuestion(t *testing.T) {
+	t.Parallel()
+	stdin, typist := io.Pipe()
+	t.Cleanup(func() { _ = typist.Close() })
+	for _, line := range []string{"tenant delete acme", "tenant create acme --password-stdin"} {
+		ctx, interrupt := context.WithCancel(t.Context())
+		interrupt()
+		code := run(ctx, &app{stdin: stdin, stdout: io.Discard, stderr: io.Discard, args: strings.Fields(line), terminal: true})
+		if code != exitInterrupted {
+			t.Errorf("postern %s: exit code %d", line, code)
+		}
 	}
 }
 

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -16,17 +16,19 @@ func addYes(cmd *cobra.Command) *bool {
 
 // confirm asks before something is destroyed. Without a terminal there is nobody
 // to ask, and --yes is needed.
-func (a *app) confirm(yes bool, question string, args ...any) error {
+func (a *app) confirm(ctx context.Context, yes bool, question string, args ...any) error {
 	if yes {
 		return nil
 	}
 	question = fmt.Sprintf(question, args...)
 	if !a.terminal {
-		err := usageErrorf("%s needs --yes where there is no terminal to ask at", strings.TrimSuffix(question, "?"))
-		return err
+		return usageErrorf("%s needs --yes where there is no terminal to ask at", strings.TrimSuffix(question, "?"))
 	}
 	fmt.Fprintf(a.stderr, "%s [y/N] ", question)
-	answer, _ := bufio.NewReader(a.stdin).ReadString('\n')
+	answer, err := a.readLine(ctx)
+	if err != nil {
+		return err
+	}
 	switch strings.ToLower(strings.TrimSpace(answer)) {
 	case "y", "yes":
 		return nil

@@ -8,9 +8,11 @@ import (
 )
 
 func main() {
+	// Only the first signal ends ctx. Later ones are for who listens: a daemon
+	// that is stopping its instances must not be killed halfway by a second one
+	// that came with the first.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends what does not listen to the first
-	os.Exit(run(ctx, &app{
+	code := run(ctx, &app{
 		stdin:    os.Stdin,
 		stdout:   os.Stdout,
 		stderr:   os.Stderr,
@@ -18,5 +20,7 @@ func main() {
 		env:      os.Environ(),
 		terminal: isTerminal(os.Stdin),
 		exec:     syscall.Exec,
-	}))
+	})
+	stop()
+	os.Exit(code)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"io"
 	"strings"
@@ -67,22 +66,6 @@ func actOnTenant(a *app, c *connection, cmd *cobra.Command, check func(id string
 // addPasswordStdin gives cmd the flag --password-stdin.
 func addPasswordStdin(cmd *cobra.Command) *bool {
 	return cmd.Flags().Bool("password-stdin", false, "read the password, or its SCRAM-SHA-256 verifier, from the first line of standard input")
-}
-
-// readPassword reads the password from stdin if it is wanted, else it is empty.
-func (a *app) readPassword(wanted bool) (string, error) {
-	if !wanted {
-		return "", nil
-	}
-	line, err := bufio.NewReader(a.stdin).ReadString('\n')
-	if err != nil && err != io.EOF {
-		return "", err
-	}
-	password := strings.TrimRight(line, "\r\n")
-	if password == "" {
-		return "", usageErrorf("--password-stdin: there is no password on standard input")
-	}
-	return password, nil
 }
 
 // pairs reads the values of a flag that takes key=value.

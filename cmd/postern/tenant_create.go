@@ -52,7 +52,7 @@ func newTenantCreateCommand(a *app, c *connection) *cobra.Command {
 		if backend != (api.Backend{}) {
 			request.Backend = &backend
 		}
-		if request.Password, err = a.readPassword(*passwordStdin); err != nil {
+		if request.Password, err = a.readPassword(cmd.Context(), *passwordStdin); err != nil {
 			return err
 		}
 		tenant, err := ask(c, func(postern *client.Client) (*api.Tenant, error) {

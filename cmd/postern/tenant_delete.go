@@ -21,9 +21,9 @@ func newTenantDeleteCommand(a *app, c *connection) *cobra.Command {
 	yes := addYes(cmd)
 	check := func(id string) error {
 		if *purge {
-			return a.confirm(*yes, "Delete tenant %s and its data for good?", id)
+			return a.confirm(cmd.Context(), *yes, "Delete tenant %s and its data for good?", id)
 		}
-		return a.confirm(*yes, "Delete tenant %s?", id)
+		return a.confirm(cmd.Context(), *yes, "Delete tenant %s?", id)
 	}
 	return actOnTenant(a, c, cmd, check, func(ctx context.Context, postern *client.Client, id string) (*api.TenantAction, error) {
 		return postern.DeleteTenant(ctx, id, *purge)

@@ -24,7 +24,7 @@ func newTenantResetPasswordCommand(a *app, c *connection) *cobra.Command {
 	passwordStdin := addPasswordStdin(cmd)
 	output := addOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
-		if request.Password, err = a.readPassword(*passwordStdin); err != nil {
+		if request.Password, err = a.readPassword(cmd.Context(), *passwordStdin); err != nil {
 			return err
 		}
 		reset, err := ask(c, func(postern *client.Client) (*api.PasswordReset, error) {

@@ -33,7 +33,7 @@ func newTenantRoleCreateCommand(a *app, c *connection) *cobra.Command {
 	output := addOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		request.Name = args[1]
-		if request.Password, err = a.readPassword(*passwordStdin); err != nil {
+		if request.Password, err = a.readPassword(cmd.Context(), *passwordStdin); err != nil {
 			return err
 		}
 		role, err := ask(c, func(postern *client.Client) (*api.CreatedRole, error) {
@@ -92,7 +92,7 @@ func dropFromTenant(a *app, c *connection, cmd *cobra.Command, what string, drop
 	yes := addYes(cmd)
 	output := addOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := a.confirm(*yes, "Drop %s %s of tenant %s?", what, args[1], args[0]); err != nil {
+		if err := a.confirm(cmd.Context(), *yes, "Drop %s %s of tenant %s?", what, args[1], args[0]); err != nil {
 			return err
 		}
 		dropped, err := ask(c, func(postern *client.Client) (*api.Dropped, error) {

@@ -132,14 +132,8 @@ func SameConfiguration(a, b *Tenant) bool {
 		a.PGVersion == b.PGVersion &&
 		a.PoolMode == b.PoolMode &&
 		a.Backend == b.Backend &&
-		maps.EqualFunc(a.Roles, b.Roles, sameRole) &&
+		maps.EqualFunc(a.Roles, b.Roles, Role.Equal) &&
 		slices.Equal(a.Databases, b.Databases)
-}
-
-func sameRole(a, b Role) bool {
-	sameLimit := a.ValidUntil.Equal(b.ValidUntil)
-	a.ValidUntil, b.ValidUntil = time.Time{}, time.Time{}
-	return a == b && sameLimit
 }
 
 // keepState copies the fields that Transition alone writes.

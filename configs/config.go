@@ -217,7 +217,7 @@ type Process struct {
 	KeepDeleted Duration `toml:"keep_deleted"`
 	// Extensions are the extensions that a tenant's database may have on
 	// request. Default: none.
-	Extensions []string `toml:"extensions" later:"true"`
+	Extensions []string `toml:"extensions"`
 	// Postgres are server settings (postgresql.conf) for every instance; a
 	// tenant's own come after them. Default: none.
 	Postgres map[string]string `toml:"postgres"`

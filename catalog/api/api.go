@@ -34,6 +34,9 @@ type Config struct {
 	// Drivers are the drivers that a tenant may have, the default one first.
 	// Default: "process".
 	Drivers []string
+	// AllowedExtensions are those that may be made on request
+	// (wake.process.extensions). Default: none.
+	AllowedExtensions []string
 	// Region is where a tenant lives that names none. Default: "local".
 	Region string
 	// Timeout bounds every operation, besides the time that a suspend or a pause

@@ -60,6 +60,8 @@ type Databases interface {
 	CreateDatabase(ctx context.Context, t *catalog.Tenant, name, owner string) error
 	// DropDatabase removes the database name.
 	DropDatabase(ctx context.Context, t *catalog.Tenant, name string) error
+	// CreateExtension makes an extension in a database, if it is not there.
+	CreateExtension(ctx context.Context, t *catalog.Tenant, database, name string) error
 }
 
 // Sessions are the clients that are connected to tenants.

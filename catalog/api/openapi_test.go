@@ -48,6 +48,7 @@ GET /v1/tenants/{id}/roles
 PATCH /v1/tenants/{id}
 POST /v1/tenants
 POST /v1/tenants/{id}/databases
+POST /v1/tenants/{id}/databases/{database}/extensions
 POST /v1/tenants/{id}/pause
 POST /v1/tenants/{id}/reset-password
 POST /v1/tenants/{id}/resume

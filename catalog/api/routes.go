@@ -36,6 +36,7 @@ func (a *api) routes(router huma.API) {
 	register(a, router, http.MethodGet, databases, "list-databases", "List a tenant's databases", a.listDatabases)
 	register(a, router, http.MethodPost, databases, "create-database", "Make a database", a.createDatabase)
 	register(a, router, http.MethodDelete, databases+"/{database}", "drop-database", "Drop a database", a.dropDatabase)
+	register(a, router, http.MethodPost, databases+"/{database}/extensions", "create-extension", "Make an extension", a.createExtension)
 }
 
 // patient is an input that asks to wait for something.

@@ -28,6 +28,7 @@ tenant create
 tenant database create
 tenant database drop
 tenant database list
+tenant extension create
 tenant delete
 tenant get
 tenant list

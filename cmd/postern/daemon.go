@@ -131,7 +131,10 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 		URL:           d.url,
 		Drivers:       drivers.names(d.process != nil),
 		Region:        config.Router.Region,
-		Log:           log,
+
+		AllowedExtensions: config.Wake.Process.Extensions,
+
+		Log: log,
 	})
 	if d.listeners, err = listen(config, dataDir); err != nil {
 		return nil, err

@@ -29,6 +29,7 @@ func newTenantCommand(a *app) *cobra.Command {
 		newTenantUndeleteCommand(a, c),
 		newTenantRoleCommand(a, c),
 		newTenantDatabaseCommand(a, c),
+		newTenantExtensionCommand(a, c),
 		newTenantLogsCommand(a, c),
 		newTenantPsqlCommand(a, c),
 	)

@@ -138,6 +138,11 @@ func (c *Tenants) DropDatabase(ctx context.Context, t *catalog.Tenant, name stri
 	return c.do(ctx, t, func(conn *Conn) error { return conn.DropDatabase(ctx, name) })
 }
 
+// CreateExtension makes an extension in a database, if it is not there.
+func (c *Tenants) CreateExtension(ctx context.Context, t *catalog.Tenant, database, name string) error {
+	return c.do(ctx, t, func(conn *Conn) error { return conn.EnsureExtension(ctx, database, name) })
+}
+
 // do wakes the tenant and runs work over a superuser connection.
 func (c *Tenants) do(ctx context.Context, t *catalog.Tenant, work func(*Conn) error) error {
 	endpoint, err := c.Gate.Ready(ctx, t)

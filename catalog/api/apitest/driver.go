@@ -23,11 +23,12 @@ var _ wake.Driver = (*Driver)(nil)
 
 // instance is one Postgres, as far as the API can tell.
 type instance struct {
-	running   bool
-	kept      bool     // destroyed, but can be restored
-	because   []string // what it is busy with
-	roles     map[string]string
-	databases []string
+	running    bool
+	kept       bool     // destroyed, but can be restored
+	because    []string // what it is busy with
+	roles      map[string]string
+	databases  []string
+	extensions []string // as database.extension
 }
 
 // Fail makes every instance fail with err to be made or woken, until Fail(nil).

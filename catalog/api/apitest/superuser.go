@@ -77,3 +77,13 @@ func (s *superuser) DropDatabase(ctx context.Context, t *catalog.Tenant, name st
 		return nil
 	})
 }
+
+func (s *superuser) CreateExtension(ctx context.Context, t *catalog.Tenant, database, name string) error {
+	return s.on(ctx, t, func(i *instance) error {
+		if !slices.Contains(i.databases, database) {
+			return sqlError("3D000")
+		}
+		i.extensions = append(i.extensions, database+"."+name)
+		return nil
+	})
+}

@@ -51,14 +51,16 @@ func New() (w *World, end func()) {
 	})
 	super := &superuser{gate: gate, driver: w.Driver}
 	w.Handler = api.New(api.Config{
-		Store:         w.Store,
-		Instances:     gate,
-		Roles:         super,
-		Databases:     super,
-		Sessions:      sessions{w},
-		NewCredential: newCredential,
-		URL:           url,
-		Log:           log,
+		Store:     w.Store,
+		Instances: gate,
+		Roles:     super,
+		Databases: super,
+
+		AllowedExtensions: []string{"vector"},
+		Sessions:          sessions{w},
+		NewCredential:     newCredential,
+		URL:               url,
+		Log:               log,
 	})
 	return w, gate.Close
 }

@@ -104,7 +104,6 @@ func (c *Cache) file(n name, l *load) {
 		if n.hostname != "" {
 			c.hostnames[n.hostname] = id
 		}
-		c.unknown.remove(n)
 		if held := c.records[id]; held == nil || !l.started.Before(held.readAt) {
 			c.records[id] = &cached{tenant: l.tenant, readAt: l.started, expires: l.started.Add(c.config.MaxAge)}
 		}

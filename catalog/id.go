@@ -22,6 +22,11 @@ var reservedIDs = []string{"postern", "pgbouncer", "postgres"}
 // ParseTenantID lower-cases s and checks it. The error says which rule it broke.
 func ParseTenantID(s string) (TenantID, error) {
 	id := strings.ToLower(s)
+	for _, c := range []byte(s) {
+		if c >= 0x80 { // some letters beyond ASCII have lower-case forms within
+			return "", fmt.Errorf("tenant id %q may hold only a-z, 0-9 and '-'", s)
+		}
+	}
 	switch {
 	case id == "":
 		return "", fmt.Errorf("tenant id is empty")

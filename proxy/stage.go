@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"postern/proxy/engine"
+	"postern/proxy/pool"
 	"postern/proxy/wire"
 )
 
@@ -70,7 +71,7 @@ func (s *session) failure(err error) (*wire.Error, []byte) {
 	}
 	var last *engine.LastWords
 	if errors.As(err, &last) {
-		return &wire.Error{Code: wire.ConnectionFailure, Kind: "refused_by_backend", Cause: err}, last.Message
+		return &wire.Error{Code: codeOf(last), Kind: "refused_by_backend", Cause: err}, last.Message
 	}
 	var failure *wire.Error
 	var network net.Error
@@ -88,6 +89,19 @@ func (s *session) failure(err error) (*wire.Error, []byte) {
 		failure = wire.AsError(err)
 	}
 	return failure, s.Explain(failure).AppendFatal(nil)
+}
+
+// codeOf returns the SQLSTATE of somebody else's last words.
+func codeOf(last *engine.LastWords) string {
+	var refused *pool.RefusedError
+	var failure *wire.Error
+	switch {
+	case errors.As(last, &refused):
+		return refused.Code
+	case errors.As(last, &failure):
+		return failure.Code
+	}
+	return wire.ConnectionFailure
 }
 
 // Explain implements engine.Host: it puts the session and its stage into DETAIL,

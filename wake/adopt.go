@@ -44,7 +44,15 @@ func (g *Gate) adopt(ctx context.Context, t *catalog.Tenant) {
 	case err != nil:
 		g.config.Log.Warn("cannot tell whether the tenant runs", "tenant", t.ID, "error", err)
 	case status.Running:
-		if _, err := g.Ready(ctx, t); err != nil {
+		err := g.exclusive(ctx, t.ID, func(ctx context.Context, e *entry) (Endpoint, bool, error) {
+			if e.awake { // a client was faster
+				return e.endpoint, true, nil
+			}
+			endpoint, err := driver.Wake(ctx, t) // not a start, so not observed as one
+			g.recordOutcome(t.ID, err)
+			return endpoint, err == nil, err
+		})
+		if err != nil {
 			g.config.Log.Warn("cannot adopt the tenant's instance", "tenant", t.ID, "error", err)
 			return
 		}

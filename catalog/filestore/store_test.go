@@ -173,6 +173,25 @@ roles = [{ name = "app", verifier = "`+verifier+`" }, { name = "job", can_login 
 	}
 }
 
+// TestQuickEdits: two contents of one length within one tick of the file
+// system's clock are told apart.
+func TestQuickEdits(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	store := open(t, dir)
+	tick := time.Now().Add(time.Hour) // however slow the test is
+	for i := range 100 {
+		want := string(rune('a' + i%26))
+		write(t, dir, "acme.toml", "driver = 'static'\nregion = '"+want+"'")
+		if err := os.Chtimes(filepath.Join(dir, "acme.toml"), tick, tick); err != nil {
+			t.Fatal(err)
+		}
+		if got := lookup(t, store, "acme").Region; got != want {
+			t.Fatalf("edit %d: region is %q, want %q", i, got, want)
+		}
+	}
+}
+
 func TestChangedWhileClosed(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -195,297 +214,6 @@ func TestChangedWhileClosed(t *testing.T) {
 	}
 	if _, err := store.Lookup(t.Context(), "gone"); !errors.Is(err, catalog.ErrNotFound) {
 		t.Errorf("look up what was removed: %v", err)
-	}
-}
-
-func TestBadFile(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		name, content, want string
-	}{
-		{"unknown key", "driver = 'static'\nhostname = 'a'", `unknown key "hostname"`},
-		{"unknown nested key", "driver = 'static'\n[backend]\nhots = 'a'", `unknown key "backend.hots"`},
-		{"unknown key of a role", "driver = 'static'\n[[roles]]\nname = 'a'\npassword = 'secret'", `unknown key "roles.password"`},
-		{"no driver", "region = 'x'", `"driver" is missing`},
-		{"empty", "", `"driver" is missing`},
-		{"not TOML", "driver = 'static'\nregion = x", "line 2"},
-		{"wrong type", "driver = 'static'\n[postgres]\nmax_connections = 20", "max_connections"},
-		{"pool mode", "driver = 'static'\npool_mode = 'statement'", "pool_mode"},
-		{"port", "driver = 'static'\nbackend = {port = 65536}", "backend.port"},
-		{"version", "driver = 'static'\npg_version = -1", "pg_version"},
-		{"role twice", "driver = 'static'\nroles = [{name = 'a'}, {name = 'a'}]", `"a" is there twice`},
-		{"role without name", "driver = 'static'\nroles = [{verifier = ''}]", "roles.name"},
-		{"no verifier", "driver = 'static'\nroles = [{name = 'a', verifier = 'secret'}]", "roles.verifier"},
-		{"unfinished verifier", "driver = 'static'\nroles = [{name = 'a', verifier = 'secret", "line 2"},
-		{"hostname", "driver = 'static'\nhostnames = ['']", "hostname is empty"},
-		{"taken hostname", "driver = 'static'\nhostnames = ['Other.example']", `"other.example" is tenant other's`},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			dir := t.TempDir()
-			write(t, dir, "other.toml", "driver = 'static'\nhostnames = ['other.example']")
-			write(t, dir, "acme.toml", "driver = 'static'\nregion = 'good'\nhostnames = ['good.example']")
-			store := open(t, dir)
-			good := lookup(t, store, "acme")
-			if bad := store.Errors(); len(bad) != 0 {
-				t.Fatalf("errors before: %v", bad)
-			}
-			check := func(when string) {
-				t.Helper()
-				if differences := storetest.Differences(lookup(t, store, "acme"), good); len(differences) > 0 {
-					t.Errorf("%s: %q", when, differences)
-				}
-				if _, err := store.LookupHostname(t.Context(), "good.example"); err != nil {
-					t.Errorf("%s: %v", when, err)
-				}
-				bad := store.Errors()
-				if len(bad) != 1 || bad["acme"] == nil || !strings.Contains(bad["acme"].Error(), test.want) {
-					t.Errorf("%s: errors are %v, want one of acme with %q", when, bad, test.want)
-				} else if strings.Contains(bad["acme"].Error(), "secret") {
-					t.Errorf("%s: the error shows a secret: %v", when, bad["acme"])
-				}
-			}
-			write(t, dir, "acme.toml", test.content)
-			check("at once")
-			store = reopen(t, store, dir)
-			check("after a restart")
-
-			if _, err := store.Update(t.Context(), "acme", func(c *catalog.Tenant) error { c.Region = "x"; return nil }); err == nil {
-				t.Error("an update has overwritten a file that somebody is about to correct")
-			}
-			if read(t, dir, "acme.toml") != test.content {
-				t.Error("the bad file was changed")
-			}
-			moved, err := store.Transition(t.Context(), "acme", func(c *catalog.Tenant) error { c.State = catalog.Awake; return nil })
-			if err != nil {
-				t.Errorf("its state cannot change: %v", err)
-			}
-			good = moved
-			check("after a transition")
-
-			write(t, dir, "acme.toml", "driver = 'static'\nregion = 'corrected'")
-			corrected := lookup(t, store, "acme")
-			wantVersion(t, "corrected", corrected, 2)
-			if bad := store.Errors(); len(bad) != 0 || corrected.Region != "corrected" {
-				t.Errorf("corrected: %+v, errors %v", corrected, bad)
-			}
-		})
-	}
-}
-
-func TestBadNewFile(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	for _, name := range []string{"acme.toml", "Upper.toml", "a_b.toml", "postgres.toml"} {
-		write(t, dir, name, "drivel")
-	}
-	for _, name := range []string{".hidden.toml", "acme.toml~", "README", ".toml"} {
-		write(t, dir, name, "drivel")
-	}
-	if err := os.Mkdir(filepath.Join(dir, "folder.toml"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	store := open(t, dir)
-	bad := store.Errors()
-	for _, id := range []catalog.TenantID{"acme", "Upper", "a_b", "postgres", "folder"} {
-		if bad[id] == nil {
-			t.Errorf("no error for %s", id)
-		}
-	}
-	if len(bad) != 5 {
-		t.Errorf("errors are %v", bad)
-	}
-	if _, err := store.Lookup(t.Context(), "acme"); !errors.Is(err, catalog.ErrNotFound) {
-		t.Errorf("look up one that never was good: %v", err)
-	}
-	_, err := store.Create(t.Context(), &catalog.Tenant{ID: "acme", Driver: "static"})
-	if !errors.Is(err, catalog.ErrExists) || read(t, dir, "acme.toml") != "drivel" {
-		t.Errorf("create over a bad file: %v", err)
-	}
-}
-
-func TestBadState(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	write(t, dir, "acme.toml", `driver = "static"`)
-	store := open(t, dir)
-	if err := store.Close(); err != nil {
-		t.Fatal(err)
-	}
-	write(t, dir, ".state/acme.json", "{")
-	store = open(t, dir)
-	if _, err := store.Lookup(t.Context(), "acme"); !errors.Is(err, catalog.ErrNotFound) {
-		t.Errorf("look up: %v", err)
-	}
-	if bad := store.Errors()["acme"]; bad == nil || !strings.Contains(bad.Error(), "acme.json") {
-		t.Errorf("error is %v", bad)
-	}
-}
-
-// TestRoles: the file and pg_authid both speak of roles; the one that spoke
-// last is right.
-func TestRoles(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	const fromFile, fromServer, fromFileAgain = verifier + "1", verifier + "2", verifier + "3"
-	file := func(verifier, more string) string {
-		return "# kept by hand\ndriver = 'static'\n" + more + "\nroles = [{ name = 'app', verifier = '" + verifier + "' }, { name = 'old' }]\n"
-	}
-	wantRoles := func(what string, tenant *catalog.Tenant, app string, others ...string) {
-		t.Helper()
-		if got := tenant.Roles["app"].Verifier; got != app {
-			t.Errorf("%s: verifier of app is %q, want %q", what, got, app)
-		}
-		for _, name := range others {
-			if _, there := tenant.Roles[name]; !there {
-				t.Errorf("%s: role %s is not there", what, name)
-			}
-		}
-		if len(tenant.Roles) != 1+len(others) {
-			t.Errorf("%s: roles are %v", what, tenant.Roles)
-		}
-	}
-	write(t, dir, "acme.toml", file(fromFile, ""))
-	store := open(t, dir)
-	wantRoles("at first", lookup(t, store, "acme"), fromFile, "old")
-
-	update(t, store, "acme", func(c *catalog.Tenant) {
-		c.Roles["app"] = catalog.Role{Verifier: fromServer, CanLogin: true}
-		c.Roles["new"] = catalog.Role{Verifier: fromServer, CanLogin: true}
-	})
-	if got := read(t, dir, "acme.toml"); got != file(fromFile, "") {
-		t.Errorf("what pg_authid says has changed the file: %s", got)
-	}
-	wantRoles("learnt", lookup(t, store, "acme"), fromServer, "old", "new")
-	write(t, dir, "acme.toml", file(fromFile, "region = 'x'"))
-	wantRoles("another part of the file changed", lookup(t, store, "acme"), fromServer, "old", "new")
-	store = reopen(t, store, dir)
-	wantRoles("after a restart", lookup(t, store, "acme"), fromServer, "old", "new")
-	write(t, dir, "acme.toml", file(fromFileAgain, ""))
-	wantRoles("set in the file", lookup(t, store, "acme"), fromFileAgain, "old", "new")
-
-	update(t, store, "acme", func(c *catalog.Tenant) { delete(c.Roles, "old") })
-	wantRoles("dropped", lookup(t, store, "acme"), fromFileAgain, "new")
-	if got := read(t, dir, "acme.toml"); strings.Contains(got, "old") || !strings.Contains(got, fromFileAgain) {
-		t.Errorf("the file is now %s", got)
-	}
-	store = reopen(t, store, dir)
-	wantRoles("dropped, after a restart", lookup(t, store, "acme"), fromFileAgain, "new")
-	write(t, dir, "acme.toml", "driver = 'static'")
-	if roles := lookup(t, store, "acme").Roles; len(roles) != 1 {
-		t.Errorf("the role left the file, and roles are %v", roles)
-	}
-}
-
-func TestFilesWritten(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	store := open(t, dir)
-	_, err := store.Create(t.Context(), &catalog.Tenant{
-		ID: "acme", Driver: "static", Region: "eu", Labels: map[string]string{"a b": "\"\n"},
-		Roles: map[string]catalog.Role{"app": {Verifier: verifier, CanLogin: true}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := "# Tenant acme. Comments are lost when Postern changes the tenant by command.\n\n" +
-		"driver = \"static\"\nregion = \"eu\"\n\n[labels]\n\"a b\" = \"\\\"\\n\"\n"
-	if got := read(t, dir, "acme.toml"); got != want {
-		t.Errorf("the file is\n%s\nwant\n%s", got, want)
-	}
-	wantMode := func(name string, want os.FileMode) {
-		t.Helper()
-		info, err := os.Stat(filepath.Join(dir, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := info.Mode().Perm(); got != want {
-			t.Errorf("mode of %s is %v, want %v", name, got, want)
-		}
-	}
-	wantMode("acme.toml", 0o600)
-	wantMode(".state", 0o700)
-	wantMode(".state/acme.json", 0o600)
-	if err := os.Chmod(filepath.Join(dir, "acme.toml"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	update(t, store, "acme", func(c *catalog.Tenant) { c.Region = "us" })
-	wantMode("acme.toml", 0o644)
-	wantVersion(t, "its own writing", lookup(t, store, "acme"), 2)
-
-	if err := store.Purge(t.Context(), "acme"); err != nil {
-		t.Fatal(err)
-	}
-	left, err := filepath.Glob(filepath.Join(dir, "*.toml"))
-	if err != nil || len(left) > 0 {
-		t.Errorf("left in the directory: %q, %v", left, err)
-	}
-	if left, _ := filepath.Glob(filepath.Join(dir, ".state", "*")); len(left) != 1 { // the lock
-		t.Errorf("left in .state: %q", left)
-	}
-}
-
-// TestCreateRefused: what could not be read back is not written.
-func TestCreateRefused(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	store := open(t, dir)
-	for name, tenant := range map[string]catalog.Tenant{
-		"no driver":   {},
-		"pool mode":   {Driver: "static", PoolMode: "statement"},
-		"not UTF-8":   {Driver: "static", Region: "\xff"},
-		"bad backend": {Driver: "static", Backend: catalog.Backend{Port: -1}},
-	} {
-		tenant.ID = "acme"
-		if _, err := store.Create(t.Context(), &tenant); err == nil {
-			t.Errorf("%s: created", name)
-		}
-		if _, err := os.Stat(filepath.Join(dir, "acme.toml")); err == nil {
-			t.Errorf("%s: a file was written", name)
-		}
-	}
-	if _, err := store.Create(t.Context(), &catalog.Tenant{ID: "acme", Driver: "static"}); err != nil {
-		t.Error(err)
-	}
-}
-
-// TestHostnameHandedOver by editing two files, in whichever order.
-func TestHostnameHandedOver(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	const with, without = "driver = 'static'\nhostnames = ['db.example']", "driver = 'static'"
-	write(t, dir, "a.toml", without)
-	write(t, dir, "b.toml", with)
-	store := open(t, dir)
-	ownedBy := func(id catalog.TenantID) func() bool {
-		return func() bool {
-			owner, err := store.LookupHostname(t.Context(), "db.example")
-			return err == nil && owner.ID == id && len(store.Errors()) == 0
-		}
-	}
-	eventually(t, "b owns it", ownedBy("b"))
-	write(t, dir, "a.toml", with)
-	eventually(t, "an error", func() bool { return store.Errors()["a"] != nil })
-	write(t, dir, "b.toml", without)
-	eventually(t, "a owns it", ownedBy("a"))
-	write(t, dir, "a.toml", without)
-	write(t, dir, "b.toml", with)
-	eventually(t, "b owns it again", ownedBy("b"))
-}
-
-// TestDisputedHostnameAfterRestart: who had it keeps it, whatever the order.
-func TestDisputedHostnameAfterRestart(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	write(t, dir, "b.toml", "driver = 'static'\nhostnames = ['db.example']")
-	store := open(t, dir)
-	write(t, dir, "a.toml", "driver = 'static'\nhostnames = ['db.example']")
-	store = reopen(t, store, dir)
-	if owner, err := store.LookupHostname(t.Context(), "db.example"); err != nil || owner.ID != "b" {
-		t.Errorf("the owner is %+v, %v", owner, err)
-	}
-	if bad := store.Errors(); len(bad) != 1 || bad["a"] == nil {
-		t.Errorf("errors are %v", bad)
 	}
 }
 

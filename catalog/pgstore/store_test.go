@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -159,9 +159,9 @@ func TestDeadlock(t *testing.T) {
 			t.Errorf("%s: %v", sql, err)
 		}
 	}
-	// The other holds the host name that is wanted, and never looks for a
-	// deadlock itself.
-	exec("set deadlock_timeout = '1h'")
+	// The other holds the host name that is wanted, and is slower to look for a
+	// deadlock, so that it is the store that is sacrificed.
+	exec("set deadlock_timeout = '2s'")
 	exec("begin")
 	exec("insert into postern.hostnames values ('x.example', 'b', 1)")
 	var group sync.WaitGroup
@@ -169,10 +169,12 @@ func TestDeadlock(t *testing.T) {
 	updated, err := store.Update(t.Context(), "a", func(c *catalog.Tenant) error {
 		if calls++; calls == 1 {
 			group.Go(func() {
-				exec("select from postern.tenants where id = 'a' for update") // which this update holds
+				// This update holds it. The second one may get it before us, and
+				// then it can be our turn to be sacrificed.
+				_, _ = other.Exec(t.Context(), "select from postern.tenants where id = 'a' for update")
 				exec("rollback")
 			})
-			for server.Exec(t, "select count(*) from pg_locks where not granted") == "0" {
+			for server.Exec(t, "select count(*) from pg_locks where not granted") == "0" && !t.Failed() {
 				time.Sleep(time.Millisecond)
 			}
 		}
@@ -180,8 +182,8 @@ func TestDeadlock(t *testing.T) {
 		return nil
 	})
 	group.Wait()
-	if err != nil || calls != 2 {
-		t.Fatalf("update: %v, change was called %d times, want 2", err, calls)
+	if err != nil || calls < 2 {
+		t.Fatalf("update: %v, change was called %d times, want more than once", err, calls)
 	}
 	if updated.Version != 2 || len(updated.Hostnames) != 1 {
 		t.Errorf("updated to %+v", updated)
@@ -217,14 +219,24 @@ func TestDatabaseGoes(t *testing.T) {
 	wantReport(t, reports, "acme")
 }
 
-func TestDatabaseStops(t *testing.T) {
+// TestDatabaseUnreachable: so are the errors of every method while nobody can
+// be connected to.
+func TestDatabaseUnreachable(t *testing.T) {
 	t.Parallel()
-	server, newURL := catalogURLs(t)
-	store := open(t, newURL(t))
+	server := pgtest.Start(t, pgtest.Config{})
+	socket := server.SocketTarget("postgres", "app").Address
+	way := filepath.Join(t.TempDir(), filepath.Base(socket))
+	if err := os.Symlink(socket, way); err != nil {
+		t.Fatal(err)
+	}
+	store := open(t, fmt.Sprintf("host=%s port=%d user=postgres dbname=app", filepath.Dir(way), server.Port))
 	if _, err := store.Create(t.Context(), &catalog.Tenant{ID: "acme"}); err != nil {
 		t.Fatal(err)
 	}
-	stop(t, server)
+	if err := os.Remove(way); err != nil {
+		t.Fatal(err)
+	}
+	server.Exec(t, "select pg_terminate_backend(pid, 10000) from pg_stat_activity where application_name = 'postern'")
 	nothing := func(*catalog.Tenant) error { return nil }
 	for name, call := range map[string]func() error{
 		"Lookup":         func() error { _, err := store.Lookup(t.Context(), "acme"); return err },
@@ -261,23 +273,6 @@ func TestConnections(t *testing.T) {
 	group.Wait()
 	if got := server.Exec(t, "select count(*) <= 4 from pg_stat_activity where datname = 'catalog1'"); got != "t" {
 		t.Error("more than four connections")
-	}
-}
-
-// stop ends the server at once and waits until nobody listens.
-func stop(t *testing.T, server *pgtest.Postgres) {
-	t.Helper()
-	if err := syscall.Kill(server.PID, syscall.SIGQUIT); err != nil {
-		t.Fatal(err)
-	}
-	target := server.Target("", "")
-	for {
-		conn, err := net.Dial(target.Network, target.Address)
-		if err != nil {
-			return
-		}
-		conn.Close()
-		time.Sleep(10 * time.Millisecond)
 	}
 }
 

@@ -80,6 +80,8 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 		NegativeTTL: time.Duration(config.Catalog.NegativeTTL),
 	})
 	d.closers = append(d.closers, d.cache.Close)
+	store = seenStore{store, d.cache.Invalidate}
+	d.store = store
 	all := map[string]wake.Driver{"static": static.New(static.Config{})}
 	if d.process, err = drivers.process(ctx, config.Wake.Process, dataDir, log); err != nil {
 		return nil, err

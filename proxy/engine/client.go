@@ -72,20 +72,22 @@ func (c *Conversation) take(step relay.Step) error {
 		return nil
 	}
 	c.writing.Lock()
-	defer c.writing.Unlock()
-	if err := c.send(step.Answer); err != nil {
-		return err
-	}
-	c.endIfIdle()
-	return nil
+	defer c.doneWriting()
+	return c.send(step.Answer)
 }
 
 // send writes to the client. Called under writing.
 func (c *Conversation) send(b []byte) error {
 	n, err := c.client.Write(b)
 	c.bytesOut.Add(int64(n))
-	if err != nil && !isTimeout(err) {
-		return errors.Join(ErrClientLost, err)
+	if err == nil {
+		return nil
+	}
+	c.mu.Lock()
+	c.torn = true
+	c.mu.Unlock()
+	if !isTimeout(err) {
+		err = errors.Join(ErrClientLost, err)
 	}
 	return err
 }
@@ -128,6 +130,10 @@ func (c *Conversation) attach(ctx context.Context, pump *serverPump, cancel cont
 	waitCtx, endWait := context.WithCancelCause(ctx)
 	defer endWait(nil)
 	c.mu.Lock()
+	if c.ended {
+		c.mu.Unlock()
+		return net.ErrClosed
+	}
 	c.waiting = endWait
 	c.mu.Unlock()
 
@@ -140,7 +146,7 @@ func (c *Conversation) attach(ctx context.Context, pump *serverPump, cancel cont
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.waiting = nil
-	if c.stopped {
+	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	c.client.SetReadDeadline(time.Time{})

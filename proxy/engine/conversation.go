@@ -86,7 +86,7 @@ type Conversation struct {
 	left    bool                    // under mu: the client has left, the server may too
 	ending  *wire.Error             // under mu: to be said when idle
 	ended   bool                    // under mu: it was said
-	stopped bool                    // under mu: deadlines have passed for good
+	torn    bool                    // under mu: the client has part of a message and gets no more
 	waiting context.CancelCauseFunc // under mu: ends the wait for a server
 }
 
@@ -146,7 +146,6 @@ func (c *Conversation) reason(ctx context.Context, pump *serverPump, err error) 
 func (c *Conversation) interrupt() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.stopped = true
 	c.client.SetDeadline(time.Unix(1, 0))
 	if c.server != nil {
 		c.server.SetDeadline(time.Unix(1, 0))
@@ -170,7 +169,7 @@ func (c *Conversation) lastWords(err error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	c.mu.Lock()
-	silent := c.ended || c.relay.Fatal() || !c.relay.Boundary()
+	silent := c.ended || c.torn || c.relay.Fatal() || !c.relay.Boundary()
 	c.ended = true
 	c.mu.Unlock()
 	if !silent {
@@ -180,10 +179,9 @@ func (c *Conversation) lastWords(err error) {
 }
 
 // EndWhenIdle ends the session with err as soon as it is between transactions,
-// at once if it is now.
+// at once if it is now. It does not wait for that, nor for a client that does not
+// read.
 func (c *Conversation) EndWhenIdle(err *wire.Error) {
-	c.writing.Lock()
-	defer c.writing.Unlock()
 	c.mu.Lock()
 	c.ending = err
 	c.mu.Unlock()
@@ -194,24 +192,50 @@ func (c *Conversation) EndWhenIdle(err *wire.Error) {
 func (c *Conversation) KeepOn() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ending = nil
+	if !c.ended {
+		c.ending = nil
+	}
 }
 
-// endIfIdle says the last word if it is due. Called under writing.
+// doneWriting ends what writing was locked for.
+func (c *Conversation) doneWriting() {
+	c.writing.Unlock()
+	c.endIfIdle()
+}
+
+// endIfIdle says the last word if it is due. Whoever is writing looks again when
+// that is done, so nobody has to wait for it here.
 func (c *Conversation) endIfIdle() {
+	for c.lastWordDue() && c.writing.TryLock() {
+		c.sayLastWord()
+		c.writing.Unlock()
+	}
+}
+
+func (c *Conversation) lastWordDue() bool {
 	c.mu.Lock()
-	due := c.ending != nil && !c.ended && c.waiting == nil && c.relay.Idle()
-	var message []byte
-	if due {
-		c.ended = true
-		message = c.host.Explain(c.ending).AppendFatal(nil)
+	defer c.mu.Unlock()
+	return c.isLastWordDue()
+}
+
+// isLastWordDue is called under mu.
+func (c *Conversation) isLastWordDue() bool {
+	return c.ending != nil && !c.ended && !c.torn && c.waiting == nil && c.relay.Idle()
+}
+
+// sayLastWord is called under writing.
+func (c *Conversation) sayLastWord() {
+	c.mu.Lock()
+	if !c.isLastWordDue() {
+		c.mu.Unlock()
+		return
 	}
+	c.ended = true
+	message := c.host.Explain(c.ending).AppendFatal(nil)
 	c.mu.Unlock()
-	if due {
-		c.client.SetWriteDeadline(time.Now().Add(lastWordsTimeout))
-		c.client.Write(message)
-		c.client.SetReadDeadline(time.Unix(1, 0)) // ends the client pump
-	}
+	c.client.SetWriteDeadline(time.Now().Add(lastWordsTimeout))
+	c.client.Write(message)
+	c.client.SetReadDeadline(time.Unix(1, 0)) // ends the client pump
 }
 
 // CancelWait fails the statement that waits for a server connection with err. It

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 
 	"postern/proxy/relay"
 	"postern/proxy/wire"
@@ -53,34 +54,38 @@ func (c *Conversation) pumpServer(ctx context.Context, server Peer) error {
 // and returns how much that is.
 func (c *Conversation) toClient(ctx context.Context, b []byte) (int, error) {
 	c.writing.Lock()
-	defer c.writing.Unlock()
+	defer c.doneWriting()
 	for rest := b; ; {
 		c.mu.Lock()
-		step, err := c.relay.FromServer(rest)
-		if err != nil {
-			err = c.lostError(fmt.Errorf("server breaks the protocol: %v", err))
+		if c.ended {
+			c.mu.Unlock()
+			return 0, net.ErrClosed // nothing comes behind the last word
 		}
-		var effects relay.Effects
-		if step.Pause == relay.Changed {
-			effects = c.relay.Effects()
-		}
+		step, broken := c.relay.FromServer(rest)
+		effects := c.relay.Effects()
 		c.mu.Unlock()
-		if err != nil {
-			return 0, err
-		}
 		if step.Forward > 0 {
 			if err := c.send(rest[:step.Forward]); err != nil {
 				return 0, err
 			}
 			rest = rest[step.Forward:]
 		}
-		if step.Pause == relay.Changed {
+		switch {
+		case broken != nil:
+			return 0, c.lost(fmt.Errorf("server breaks the protocol: %v", broken))
+		case step.Pause == relay.Changed:
 			c.host.Changed(ctx, effects)
-			continue
+		default:
+			return copy(b, rest), nil
 		}
-		c.endIfIdle()
-		return copy(b, rest), nil
 	}
+}
+
+// lost is lostError for callers without mu.
+func (c *Conversation) lost(cause error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lostError(cause)
 }
 
 // serverGone tells what the end of the server connection means.

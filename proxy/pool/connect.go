@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -89,6 +90,9 @@ func dial(ctx context.Context, target Target) (net.Conn, error) {
 	secure, err := startTLS(ctx, conn, target.TLS)
 	if err != nil {
 		conn.Close()
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		return nil, fmt.Errorf("start TLS with the server: %w", err)
 	}
 	return secure, nil
@@ -110,8 +114,12 @@ func startTLS(ctx context.Context, conn net.Conn, config *tls.Config) (net.Conn,
 	if _, err := io.ReadFull(conn, answer[:]); err != nil {
 		return nil, err
 	}
-	if answer[0] != 'S' {
+	switch answer[0] {
+	case 'S':
+	case 'N':
 		return nil, errors.New("the server does not offer TLS")
+	default: // an error of a server that is overloaded, or very old; its text cannot be trusted (CVE-2024-10977)
+		return nil, fmt.Errorf("the server answers %q to the request for TLS", answer[0])
 	}
 	secure := tls.Client(conn, config)
 	return secure, secure.HandshakeContext(ctx)
@@ -133,10 +141,14 @@ func (s *Server) Cancel(ctx context.Context) error {
 	if _, err := conn.Write(wire.AppendCancel(nil, s.key)); err != nil {
 		return fmt.Errorf("send cancel request: %w", err)
 	}
-	if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
-		return fmt.Errorf("wait for the cancel request to be taken: %w", err)
+	_, err = conn.Read(make([]byte, 1))
+	switch {
+	case err == nil:
+		return errors.New("the server answers a cancel request")
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+		return nil
 	}
-	return nil
+	return fmt.Errorf("wait for the cancel request to be taken: %w", err)
 }
 
 // CloseWrite tells the server that nothing more will come, while its answers

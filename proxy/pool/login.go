@@ -25,7 +25,7 @@ func (s *Server) login(login Login) error {
 		return err
 	}
 	r := reader{conn: s.Conn}
-	client := auth.NewClient(login.Keys)
+	proof := proof{client: auth.NewClient(login.Keys)}
 	for {
 		kind, message, err := r.next()
 		if err != nil {
@@ -34,7 +34,7 @@ func (s *Server) login(login Login) error {
 		body := message[wire.HeaderSize:]
 		switch kind {
 		case wire.MsgAuthentication:
-			err = s.authenticate(client, body)
+			err = s.authenticate(&proof, body)
 		case wire.MsgErrorResponse:
 			return refused(message)
 		case wire.MsgNoticeResponse:
@@ -47,13 +47,16 @@ func (s *Server) login(login Login) error {
 				s.Said = append(s.Said, message...)
 			}
 		case wire.MsgBackendKeyData:
-			if len(body) < 8 {
-				return errors.New("server's key is too short")
+			if len(body) < 4+4 || len(body) > 4+256 {
+				return fmt.Errorf("server's key has %d bytes", len(body)-4)
 			}
 			s.key = wire.CancelRequest{PID: binary.BigEndian.Uint32(body), Secret: bytes.Clone(body[4:])}
 		case wire.MsgNegotiateProtocolVersion:
 			// A server that knows less than 3.0 with our parameters does not exist.
 		case wire.MsgReadyForQuery:
+			if !proof.accepted {
+				return errors.New("server is ready before it has let anybody in")
+			}
 			s.Early = bytes.Clone(r.rest())
 			return nil
 		default:
@@ -84,8 +87,17 @@ func (s *Server) startup(login Login) error {
 	return err
 }
 
-// authenticate answers one authentication request.
-func (s *Server) authenticate(client *auth.Client, body []byte) error {
+// proof is how far the authentication has come.
+type proof struct {
+	client   *auth.Client
+	begun    bool // the server has asked for SCRAM
+	verified bool // it has shown that it has the verifier
+	accepted bool // it has let us in
+}
+
+// authenticate answers one authentication request. A server that asks for SCRAM
+// has to go through with it: else anybody could pose as one that knows the role.
+func (s *Server) authenticate(proof *proof, body []byte) error {
 	if len(body) < 4 {
 		return errors.New("server's authentication request is too short")
 	}
@@ -93,25 +105,32 @@ func (s *Server) authenticate(client *auth.Client, body []byte) error {
 	var answer pgproto3.FrontendMessage
 	switch kind {
 	case pgproto3.AuthTypeOk:
+		if proof.begun && !proof.verified {
+			return errors.New("server lets us in without having shown that it has the verifier")
+		}
+		proof.accepted = true
 		return nil
 	case pgproto3.AuthTypeSASL:
+		proof.begun = true
 		var offer pgproto3.AuthenticationSASL
 		if err := offer.Decode(body); err != nil {
 			return err
 		}
-		mechanism, first, err := client.ClientFirst(offer.AuthMechanisms)
+		mechanism, first, err := proof.client.ClientFirst(offer.AuthMechanisms)
 		if err != nil {
 			return err
 		}
 		answer = &pgproto3.SASLInitialResponse{AuthMechanism: mechanism, Data: first}
 	case pgproto3.AuthTypeSASLContinue:
-		final, err := client.ClientFinal(data)
+		final, err := proof.client.ClientFinal(data)
 		if err != nil {
 			return err
 		}
 		answer = &pgproto3.SASLResponse{Data: final}
 	case pgproto3.AuthTypeSASLFinal:
-		return client.Verify(data)
+		err := proof.client.Verify(data)
+		proof.verified = err == nil
+		return err
 	default:
 		return fmt.Errorf("server asks for authentication method %d; only SCRAM-SHA-256 is possible without the password", kind)
 	}

@@ -1,6 +1,10 @@
 package relay
 
-import "postern/proxy/wire"
+import (
+	"bytes"
+
+	"postern/proxy/wire"
+)
 
 // FromClient looks at bytes that the client has sent. An error ends the
 // conversation: the client has broken the protocol, and a server connection that
@@ -22,15 +26,15 @@ func (s *Session) FromClient(b []byte) (Step, error) {
 		if err != nil || !ok {
 			return step, err
 		}
-		body := b[n+wire.HeaderSize : min(len(b), n+header.Length)]
-		if looksInto(header) && len(body) < min(header.Length-wire.HeaderSize, peekLimit) {
+		body := b[n+wire.HeaderSize : min(len(b), n+header.Length, n+wire.HeaderSize+peekLimit)]
+		if s.looksInto(header) && len(body) < min(header.Length-wire.HeaderSize, peekLimit) {
 			return step, nil // the head is not there yet
 		}
 		if !s.attached || s.refusal != nil || s.skipping {
 			if step.Forward > 0 {
 				return step, nil
 			}
-			return s.alone(header, len(b))
+			return s.unattached(header, len(b))
 		}
 		s.sent(header.Type, body)
 		s.client = stream{left: header.Length}
@@ -38,8 +42,8 @@ func (s *Session) FromClient(b []byte) (Step, error) {
 	return step, nil
 }
 
-// alone deals with a message while there is no server connection.
-func (s *Session) alone(header wire.Header, available int) (Step, error) {
+// unattached deals with a message while there is no server connection.
+func (s *Session) unattached(header wire.Header, available int) (Step, error) {
 	step := Step{}
 	switch header.Type {
 	case wire.MsgTerminate:
@@ -76,35 +80,47 @@ func (s *Session) sent(kind byte, body []byte) {
 		s.effects |= effectsOf(body)
 		s.pending.sentQuery()
 	case wire.MsgParse:
-		s.effects |= effectsOf(afterName(body))
+		if name := untilZero(body); len(name) < len(body) {
+			s.prepared(name, effectsOf(body[len(name)+1:]))
+		}
+		s.pending.sentExtended()
+	case wire.MsgClose:
+		if len(body) > 1 && body[0] == 'S' {
+			s.closed(untilZero(body[1:]))
+		}
 		s.pending.sentExtended()
 	case wire.MsgFunctionCall:
 		s.pending.sentQuery()
-	case wire.MsgBind, wire.MsgDescribe, wire.MsgExecute, wire.MsgClose:
+	case wire.MsgBind:
+		s.bound(body)
+		s.pending.sentExtended()
+	case wire.MsgDescribe, wire.MsgExecute:
 		s.pending.sentExtended()
 	case wire.MsgSync:
 		s.pending.sentSync()
 	case wire.MsgTerminate:
 		s.terminated = true
+	case wire.MsgCopyData:
+		s.pending.sentCopyData()
 	case wire.MsgCopyDone, wire.MsgCopyFail:
 		s.pending.sentCopyEnd()
 	}
 }
 
 // looksInto reports whether sent reads the body of such a message.
-func looksInto(h wire.Header) bool {
-	return h.Type == wire.MsgQuery || h.Type == wire.MsgParse
+func (s *Session) looksInto(h wire.Header) bool {
+	return h.Type == wire.MsgQuery || h.Type == wire.MsgParse || h.Type == wire.MsgClose ||
+		h.Type == wire.MsgBind && len(s.effective) > 0
 }
 
 // appendReady appends ReadyForQuery outside a transaction.
 func appendReady(b []byte) []byte { return append(b, 'Z', 0, 0, 0, 5, 'I') }
 
-// afterName returns what follows the statement's name in a Parse message.
-func afterName(body []byte) []byte {
-	for i, c := range body {
-		if c == 0 {
-			return body[i+1:]
-		}
+// untilZero returns what stands before the first zero byte, all of b if there is
+// none.
+func untilZero(b []byte) []byte {
+	if i := bytes.IndexByte(b, 0); i >= 0 {
+		return b[:i]
 	}
-	return nil
+	return b
 }

@@ -1,7 +1,5 @@
 package relay
 
-import "slices"
-
 // Effects are changes outside the session that statements may have made.
 type Effects uint8
 
@@ -20,33 +18,47 @@ const (
 // behind peekLimit is not seen.
 func effectsOf(text []byte) Effects {
 	var effects Effects
-	lexer := lexer{text: text}
-	for {
-		first, second := lexer.statement()
-		if first == "" {
+	for l := (lexer{text: text}); ; {
+		e, ok := l.statement()
+		if !ok {
 			return effects
 		}
-		effects |= effectsOfStatement(first, second)
+		effects |= e
 	}
 }
 
-func effectsOfStatement(first, second string) Effects {
-	switch first {
-	case "COMMIT", "END":
-		return Commits
-	case "PREPARE":
-		if second == "TRANSACTION" {
-			return Commits
+// maxEffective is how many prepared statements with effects are remembered.
+const maxEffective = 100
+
+// prepared notes a Parse message: its effects come when the statement is run,
+// which may be in another batch, or often.
+func (s *Session) prepared(name []byte, effects Effects) {
+	if effects == 0 {
+		if len(name) == 0 { // one with a name is not replaced
+			s.closed(name)
 		}
-	case "GRANT", "REVOKE", "REASSIGN":
-		return Logins
-	case "CREATE", "ALTER", "DROP":
-		switch {
-		case slices.Contains([]string{"ROLE", "USER", "GROUP"}, second):
-			return Roles | Logins
-		case second == "DATABASE" || second == "SYSTEM":
-			return Logins
-		}
+		return
 	}
-	return 0
+	if len(s.effective) >= maxEffective {
+		s.effects |= effects // seen in this batch at least
+		return
+	}
+	if s.effective == nil {
+		s.effective = make(map[string]Effects)
+	}
+	s.effective[string(name)] = effects
+}
+
+// closed notes that a prepared statement is to be forgotten.
+func (s *Session) closed(name []byte) {
+	if len(s.effective) > 0 && !s.pending.skipping {
+		delete(s.effective, string(name))
+	}
+}
+
+// bound notes a Bind message.
+func (s *Session) bound(body []byte) {
+	if portal := untilZero(body); len(s.effective) > 0 && len(portal) < len(body) {
+		s.effects |= s.effective[string(untilZero(body[len(portal)+1:]))]
+	}
 }

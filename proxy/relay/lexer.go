@@ -1,9 +1,6 @@
 package relay
 
-import (
-	"bytes"
-	"strings"
-)
+import "bytes"
 
 // lexer splits the text of a Query or Parse message into statements, by
 // PostgreSQL's lexical rules (manual, "Lexical Structure"): comments, quoted
@@ -12,37 +9,6 @@ import (
 type lexer struct {
 	text []byte
 	at   int
-}
-
-// statement returns the first two words of the next statement in upper case and
-// moves behind it; "" when there is none left. A statement that begins with
-// anything but a word has "?" for its first.
-func (l *lexer) statement() (first, second string) {
-	for words := 0; ; words++ {
-		kind, token := l.next()
-		switch kind {
-		case end:
-			return first, second
-		case semicolon:
-			if words == 0 {
-				words = -1 // an empty statement
-				continue
-			}
-			return first, second
-		}
-		if words > 1 {
-			continue
-		}
-		word := "?"
-		if kind == name {
-			word = strings.ToUpper(string(token))
-		}
-		if words == 0 {
-			first = word
-		} else {
-			second = word
-		}
-	}
 }
 
 type token uint8
@@ -79,7 +45,7 @@ func (l *lexer) next() (token, []byte) {
 		}
 		return name, l.text[from:l.at]
 	case c >= '0' && c <= '9':
-		for l.at < len(l.text) && namePart(l.text[l.at]) {
+		for l.at < len(l.text) && namePart(l.text[l.at]) && l.text[l.at] != '$' {
 			l.at++
 		}
 	default:

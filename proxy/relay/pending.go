@@ -9,15 +9,21 @@ package relay
 //
 // The zero value is nothing pending.
 type pending struct {
-	units    []unit // in the order sent
-	open     int    // extended messages sent behind the last unit
-	skipping bool   // the server skips what comes before the next Sync
-	copying  bool   // COPY IN: the turn is the client's until CopyDone or CopyFail
+	units    units // in the order sent
+	open     int   // extended messages sent behind the last unit and not answered
+	unsynced bool  // extended messages were sent behind the last unit
+	skipping bool  // the server skips what comes before the next Sync
+	copying  bool  // COPY IN: the turn is the client's until CopyDone or CopyFail
+
+	data    bool // CopyData is the last that was sent, but for Syncs
+	ignored bool // a Sync behind CopyData is ignored, if the COPY does not fail
+	doubt   bool // it did fail, so nobody knows how many ReadyForQuery are to come
 }
 
 // unit is a message that ReadyForQuery answers, or the end of a COPY.
 type unit struct {
 	kind unitKind
+	data bool // of a sync: it was sent behind CopyData
 	// steps counts the extended messages sent before it that have no answer yet.
 	steps int
 }
@@ -25,83 +31,92 @@ type unit struct {
 type unitKind uint8
 
 const (
-	query   unitKind = iota // Query or FunctionCall
-	sync                    // Sync
-	copyEnd                 // CopyDone or CopyFail sent before the server asked for data
+	queryUnit   unitKind = iota // Query or FunctionCall
+	syncUnit                    // Sync
+	copyEndUnit                 // CopyDone or CopyFail sent before the server asked for data
 )
 
 func (p *pending) empty() bool {
-	return len(p.units) == 0 && p.open == 0 && !p.skipping && !p.copying
+	return p.units.len() == 0 && !p.unsynced && !p.skipping && !p.copying && !p.doubt
 }
 
 // sentExtended notes Parse, Bind, Describe, Execute or Close.
 func (p *pending) sentExtended() {
+	p.data = false
 	if !p.skipping {
 		p.open++
+		p.unsynced = true
 	}
 }
 
 func (p *pending) sentQuery() {
+	p.data = false
 	if !p.skipping {
-		p.push(query)
+		p.push(queryUnit)
 	}
 }
 
 func (p *pending) sentSync() {
 	if p.copying {
+		p.ignored = p.ignored || p.data
 		return
 	}
 	p.skipping = false
-	p.push(sync)
+	p.push(syncUnit)
 }
 
+func (p *pending) sentCopyData() { p.data = true }
+
 func (p *pending) sentCopyEnd() {
+	p.data = false
 	switch {
 	case p.copying:
 		p.copying = false
-	case p.skipping || len(p.units) == 0 && p.open == 0:
+	case p.skipping || p.units.len() == 0 && p.open == 0:
 		// Late words of a COPY that has failed: the server ignores them.
 	default:
-		p.push(copyEnd)
+		p.push(copyEndUnit)
 	}
 }
 
 func (p *pending) push(kind unitKind) {
-	p.units = append(p.units, unit{kind, p.open})
+	p.units.push(unit{kind: kind, data: p.data, steps: p.open})
 	p.open = 0
+	if kind != copyEndUnit {
+		p.unsynced = false
+	}
 }
 
 // head returns the count of unanswered extended messages that the server is at.
 func (p *pending) head() *int {
-	p.dropCopyEnds()
-	if len(p.units) > 0 {
-		return &p.units[0].steps
+	for p.units.len() > 0 && p.units.at(0).kind == copyEndUnit && p.units.at(0).steps == 0 {
+		p.remove(0, 1) // the COPY that it was to end never began
+	}
+	return p.stepsAt(0)
+}
+
+// stepsAt returns the count of the i-th unit, or of what was sent behind the last.
+func (p *pending) stepsAt(i int) *int {
+	if i < p.units.len() {
+		return &p.units.at(i).steps
 	}
 	return &p.open
 }
 
-// dropCopyEnds removes ends of COPYs that never began from the front.
-func (p *pending) dropCopyEnds() {
-	for len(p.units) > 0 && p.units[0].kind == copyEnd {
-		steps := p.units[0].steps
-		p.pop()
-		*p.front() += steps
+// remove takes units out, from the i-th up to the j-th, and returns how many
+// steps they had.
+func (p *pending) remove(i, j int) (steps int) {
+	for at := i; at < j; at++ {
+		steps += p.units.at(at).steps
 	}
+	p.units.cut(i, j)
+	return steps
 }
 
-func (p *pending) front() *int {
-	if len(p.units) > 0 {
-		return &p.units[0].steps
-	}
-	return &p.open
-}
-
-func (p *pending) pop() {
-	p.units = p.units[:copy(p.units, p.units[1:])]
-}
-
-// stepDone notes the last message of the answer to an extended message.
+// stepDone notes the last message of the answer to an extended message, or to a
+// statement of a simple query.
 func (p *pending) stepDone() {
+	p.ignored = false
 	if steps := p.head(); *steps > 0 {
 		*steps--
 	}
@@ -109,19 +124,18 @@ func (p *pending) stepDone() {
 
 // failed notes an ErrorResponse.
 func (p *pending) failed() {
+	p.doubt = p.doubt || p.ignored
 	p.copying = false
 	if steps := p.head(); *steps == 0 {
 		return // of a Query, FunctionCall or Sync: ReadyForQuery follows
 	}
-	for len(p.units) > 0 && p.units[0].kind != sync {
-		p.pop()
+	last := 0
+	for last < p.units.len() && p.units.at(last).kind != syncUnit {
+		last++
 	}
-	if len(p.units) > 0 {
-		p.units[0].steps = 0
-		return
-	}
-	p.open = 0
-	p.skipping = true
+	p.remove(0, last)
+	*p.stepsAt(0) = 0
+	p.skipping = p.units.len() == 0
 }
 
 // copyIn notes CopyInResponse: the Syncs that were sent before the end of the
@@ -131,33 +145,31 @@ func (p *pending) copyIn() {
 	if steps := p.head(); *steps == 0 {
 		at = 1 // the query at the head is what copies
 	}
-	steps := 0
-	for at < len(p.units) && p.units[at].kind == sync {
-		steps += p.units[at].steps
-		p.units = append(p.units[:at], p.units[at+1:]...)
+	last := at
+	for last < p.units.len() && p.units.at(last).kind == syncUnit {
+		p.ignored = p.ignored || p.units.at(last).data
+		last++
 	}
-	switch {
-	case at >= len(p.units):
-		p.copying = true
-		p.open += steps
-	case p.units[at].kind == copyEnd:
-		steps += p.units[at].steps
-		p.units = append(p.units[:at], p.units[at+1:]...)
-		if at < len(p.units) {
-			p.units[at].steps += steps
-		} else {
-			p.open += steps
-		}
-	default: // a query among the data: the server will refuse it
-		p.units[at].steps += steps
+	p.copying = last >= p.units.len()
+	if !p.copying && p.units.at(last).kind == copyEndUnit {
+		last++
+	}
+	// A query among the data stays: the server will refuse it.
+	if last > at {
+		steps := p.remove(at, last)
+		*p.stepsAt(at) += steps
+		p.unsynced = p.unsynced || at >= p.units.len() && steps > 0
 	}
 }
 
 // ready notes ReadyForQuery.
 func (p *pending) ready() {
-	p.dropCopyEnds()
-	if len(p.units) > 0 {
-		p.pop()
+	p.ignored = false
+	p.head()
+	if p.units.len() > 0 {
+		p.remove(0, 1)
+	} else {
+		p.open, p.unsynced, p.skipping = 0, false, false // of a Sync that was thought ignored
 	}
-	p.dropCopyEnds()
+	p.head()
 }

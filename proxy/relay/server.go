@@ -21,39 +21,54 @@ func (s *Session) FromServer(b []byte) (Step, error) {
 			return step, err
 		}
 		body := b[n+wire.HeaderSize : min(len(b), n+header.Length)]
-		switch header.Type {
-		case wire.MsgReadyForQuery:
-			if len(body) < 1 {
-				return step, nil
-			}
-			if body[0] == 'I' && s.effects&^Commits != 0 {
-				step.Pause = Changed
-				return step, nil
-			}
-			s.status = body[0]
-			s.pending.ready()
-			if s.pending.empty() {
-				s.effects &^= Commits
-			}
-		case wire.MsgErrorResponse:
-			if len(body) < min(header.Length-wire.HeaderSize, peekLimit) {
-				return step, nil
-			}
-			if fatal(body) {
-				s.fatal = true
-			} else {
-				s.pending.failed()
-			}
-		case wire.MsgCopyInResponse:
-			s.pending.copyIn()
-		case wire.MsgParseComplete, wire.MsgBindComplete, wire.MsgCloseComplete,
-			wire.MsgRowDescription, wire.MsgNoData, wire.MsgCommandComplete,
-			wire.MsgEmptyQueryResponse, wire.MsgPortalSuspended:
-			s.pending.stepDone()
+		if needsBody(header.Type) && len(body) < min(header.Length-wire.HeaderSize, peekLimit) {
+			return step, nil
 		}
+		if header.Type == wire.MsgReadyForQuery && len(body) > 0 && body[0] == 'I' && s.effects&^Commits != 0 && !s.announced {
+			s.announced = true
+			step.Pause = Changed
+			return step, nil
+		}
+		s.received(header.Type, body)
 		s.server = stream{left: header.Length}
 	}
 	return step, nil
+}
+
+// needsBody reports whether received reads the body of such a message.
+func needsBody(kind byte) bool {
+	return kind == wire.MsgReadyForQuery || kind == wire.MsgErrorResponse
+}
+
+// received notes a message of the server.
+func (s *Session) received(kind byte, body []byte) {
+	switch kind {
+	case wire.MsgReadyForQuery:
+		if len(body) > 0 {
+			s.status = body[0]
+		}
+		s.pending.ready()
+		over := s.pending.empty()
+		s.announced = false
+		switch {
+		case over && s.status == 'I':
+			s.effects = 0
+		case over:
+			s.effects &^= Commits
+		}
+	case wire.MsgErrorResponse:
+		if fatal(body) {
+			s.fatal = true
+			return
+		}
+		s.pending.failed()
+	case wire.MsgCopyInResponse:
+		s.pending.copyIn()
+	case wire.MsgParseComplete, wire.MsgBindComplete, wire.MsgCloseComplete,
+		wire.MsgRowDescription, wire.MsgNoData, wire.MsgCommandComplete,
+		wire.MsgEmptyQueryResponse, wire.MsgPortalSuspended:
+		s.pending.stepDone()
+	}
 }
 
 // fatal reports whether an ErrorResponse ends the connection. Field V is the

@@ -20,7 +20,10 @@ type Session struct {
 	terminated bool // Terminate was forwarded
 
 	effects Effects // of statements sent and not yet seen to be over
-	fatal   bool    // the server has sent its last word
+	// effective are the prepared statements that have effects when they are run.
+	effective map[string]Effects
+	announced bool // the ReadyForQuery that comes has been a reason for Changed
+	fatal     bool // the server has sent its last word
 }
 
 // stream is where one direction is within a message.
@@ -71,10 +74,5 @@ func (s *Session) Terminated() bool { return s.terminated }
 // is lost now: its COMMIT was sent and has not been answered.
 func (s *Session) CommitSent() bool { return s.effects&Commits != 0 && s.Waiting() }
 
-// Effects returns what the statements just finished may have changed, and
-// forgets it.
-func (s *Session) Effects() Effects {
-	e := s.effects
-	s.effects = 0
-	return e
-}
+// Effects returns what the statements just finished may have changed.
+func (s *Session) Effects() Effects { return s.effects }

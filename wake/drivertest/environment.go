@@ -4,15 +4,34 @@ import (
 	"os"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"postern/wake/postgres"
 )
+
+// memory is a file system in memory: a cluster is a thousand small files, which
+// tests make and remove many times.
+const memory = "/dev/shm"
+
+// Place is where Dir makes directories: $TMPDIR if it is set, else in memory if
+// there is room for some clusters, else /tmp.
+func Place() string {
+	if dir := os.Getenv("TMPDIR"); dir != "" {
+		return dir
+	}
+	var free unix.Statfs_t
+	if unix.Statfs(memory, &free) == nil && free.Bavail*uint64(free.Bsize) > 2<<30 {
+		return memory
+	}
+	return "/tmp"
+}
 
 // Dir makes a directory for one test and removes it at its end. Unlike
 // t.TempDir, other accounts can pass through it, as the one that Postgres runs
 // as must when the test runs as root; and its path is short enough for sockets.
 func Dir(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "postern-")
+	dir, err := os.MkdirTemp(Place(), "postern-")
 	if err != nil {
 		t.Fatal(err)
 	}

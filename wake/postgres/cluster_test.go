@@ -2,15 +2,17 @@ package postgres_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
+	"postern/wake"
 	"postern/wake/drivertest"
 	"postern/wake/postgres"
 )
@@ -57,15 +59,22 @@ func start(t *testing.T, c *postgres.Cluster) *postgres.Instance {
 	return i
 }
 
-// query runs psql as the superuser.
+// superuser logs in as postgres.
+func superuser(t *testing.T, c *postgres.Cluster) *pgx.Conn {
+	t.Helper()
+	return drivertest.Connect(t, endpoint(c), drivertest.Login{Role: "postgres", Database: "postgres"})
+}
+
+func endpoint(c *postgres.Cluster) wake.Endpoint {
+	return wake.Endpoint{Network: "unix", Address: c.SocketPath()}
+}
+
+// query asks for one value as superuser.
 func query(t *testing.T, c *postgres.Cluster, sql string) string {
 	t.Helper()
-	cmd := exec.Command(filepath.Join(c.BinDir, "psql"), "-X", "-At", "-h", c.SocketDir, "-U", "postgres", "-c", sql, "postgres")
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s: %v: %s", sql, err, out)
-	}
-	return strings.TrimSpace(string(out))
+	conn := superuser(t, c)
+	defer conn.Close(t.Context())
+	return drivertest.Query(t, conn, sql)
 }
 
 func TestClusterLife(t *testing.T) {
@@ -83,7 +92,7 @@ func TestClusterLife(t *testing.T) {
 			t.Errorf("%s is %q, want %q", want.show, got, want.value)
 		}
 	}
-	if line, err := os.ReadFile("/proc/" + itoa(i.PID) + "/cmdline"); err != nil ||
+	if line, err := os.ReadFile("/proc/" + strconv.Itoa(i.PID) + "/cmdline"); err != nil ||
 		!strings.HasPrefix(string(line), c.BinDir+"/postgres\x00-D\x00"+c.DataDir+"\x00") {
 		t.Errorf("command line %q, %v", line, err)
 	}
@@ -107,19 +116,18 @@ func TestClusterLife(t *testing.T) {
 	}
 }
 
-func itoa(n int) string { b, _ := json.Marshal(n); return string(b) }
-
 func TestKilledPostmaster(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, postgres.Setup{})
 	i := start(t, c)
-	// A backend in a long query notices only late that its postmaster is gone.
-	session := exec.Command(filepath.Join(c.BinDir, "psql"), "-X", "-h", c.SocketDir, "-U", "postgres", "-c",
-		"DO $$ BEGIN LOOP END LOOP; END $$", "postgres")
-	if err := session.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for query(t, c, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'DO %'") != "1" {
+	// This backend does not look up from its work when its postmaster dies.
+	session := superuser(t, c)
+	busy := make(chan error)
+	go func() {
+		_, err := session.Exec(context.WithoutCancel(t.Context()), "DO $$ BEGIN LOOP END LOOP; END $$")
+		busy <- err
+	}()
+	for query(t, c, "SELECT count(*)::text FROM pg_stat_activity WHERE query LIKE 'DO %' AND state = 'active'") != "1" {
 		continue
 	}
 	if err := syscall.Kill(i.PID, syscall.SIGKILL); err != nil {
@@ -135,12 +143,14 @@ func TestKilledPostmaster(t *testing.T) {
 	if err := c.EndLeftovers(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	session.Wait()
+	if err := <-busy; err == nil {
+		t.Error("the leftover backend was not ended")
+	}
 	if _, err := os.Stat(filepath.Join(c.DataDir, "postmaster.pid")); err != nil {
 		t.Errorf("postmaster.pid was removed: %v", err)
 	}
 	start(t, c)
-	if got := query(t, c, "SELECT 1"); got != "1" {
+	if got := query(t, c, "SELECT '1'"); got != "1" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -160,7 +170,7 @@ func TestStartWithSilentLog(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, postgres.Setup{Conf: []string{"log_min_messages = panic"}})
 	start(t, c)
-	if got := query(t, c, "SELECT 1"); got != "1" {
+	if got := query(t, c, "SELECT '1'"); got != "1" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -171,30 +181,43 @@ func TestStartOutlivesItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := c.Start(ctx); !errors.Is(err, context.Canceled) {
-		t.Fatalf("error %v", err)
+		t.Fatalf("started under a context that has ended: %v", err)
 	}
-	// It has perhaps not written postmaster.pid yet.
-	for {
-		i, err := c.Running(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if i != nil {
-			i.Release()
-			return
-		}
+	if pid := c.PID(); pid != 0 {
+		t.Fatalf("process %d was started", pid)
 	}
+	ctx, cancel = context.WithCancel(t.Context())
+	go func() { // as soon as the postmaster shows that it is there
+		defer cancel()
+		for {
+			if info, err := os.Stat(c.LogFile); err == nil && info.Size() > 0 {
+				return
+			}
+		}
+	}()
+	i, err := c.Start(ctx)
+	if err == nil {
+		i.Release() // it was quicker
+	} else if !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	found, err := c.Running(t.Context())
+	if err != nil || found == nil {
+		t.Fatalf("running: %v, %v", found, err)
+	}
+	found.Release()
 }
 
 func TestAuthentication(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, postgres.Setup{})
 	start(t, c)
-	query(t, c, "CREATE ROLE app LOGIN")
-	cmd := exec.Command(filepath.Join(c.BinDir, "psql"), "-X", "-w", "-h", c.SocketDir, "-U", "app", "-c", "SELECT 1", "postgres")
-	out, err := cmd.CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "no password supplied") {
-		t.Errorf("another role got in without a password: %v, %s", err, out)
+	drivertest.Exec(t, superuser(t, c), "CREATE ROLE app LOGIN PASSWORD '"+drivertest.Verifier(t, "secret")+"'")
+	for password, good := range map[string]bool{"secret": true, "wrong": false, "": false} {
+		_, err := drivertest.TryConnect(t, endpoint(c), drivertest.Login{Role: "app", Password: password, Database: "postgres"})
+		if (err == nil) != good {
+			t.Errorf("password %q: %v", password, err)
+		}
 	}
 }
 
@@ -202,8 +225,8 @@ func TestCloneWithItsOwnIdentifier(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, postgres.Setup{})
 	i := start(t, c)
-	query(t, c, "CREATE TABLE kept AS SELECT 42 AS answer")
-	original := query(t, c, "SELECT system_identifier FROM pg_control_system()")
+	drivertest.Exec(t, superuser(t, c), "CREATE TABLE kept AS SELECT 42 AS answer")
+	original := query(t, c, "SELECT system_identifier::text FROM pg_control_system()")
 	if err := i.Stop(t.Context(), postgres.Fast); err != nil {
 		t.Fatal(err)
 	}
@@ -221,11 +244,12 @@ func TestCloneWithItsOwnIdentifier(t *testing.T) {
 	t.Cleanup(func() { end(t, &clone) })
 	for range 2 { // the second start reads what the first one has written
 		i := start(t, &clone)
-		if got := query(t, &clone, "SELECT system_identifier FROM pg_control_system()"); got != "1234567890123456789" || got == original {
+		if got := query(t, &clone, "SELECT system_identifier::text FROM pg_control_system()"); got != "1234567890123456789" || got == original {
 			t.Errorf("identifier %s", got)
 		}
-		if got := query(t, &clone, "INSERT INTO kept VALUES (1); SELECT sum(answer) >= 43 FROM kept"); !strings.HasSuffix(got, "t") {
-			t.Errorf("got %q", got)
+		drivertest.Exec(t, superuser(t, &clone), "INSERT INTO kept VALUES (1)")
+		if got := query(t, &clone, "SELECT (sum(answer) >= 43)::text FROM kept"); got != "true" {
+			t.Errorf("the clone has lost something: %s", got)
 		}
 		if err := i.Stop(t.Context(), postgres.Fast); err != nil {
 			t.Fatal(err)

@@ -55,8 +55,3 @@ func LogTail(path string) string {
 	}
 	return logTail{path: path, from: max(0, info.Size()-logTailSize-1)}.read(logTailSize)
 }
-
-func lastLine(s string) string {
-	s = strings.TrimSpace(s)
-	return s[strings.LastIndexByte(s, '\n')+1:]
-}

@@ -7,8 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Running returns the postmaster of the data directory, whoever started it, or
@@ -86,62 +84,4 @@ func (c *Cluster) postmaster() (*Instance, pidFile, error) {
 		return nil, p, nil
 	}
 	return i, p, nil
-}
-
-// EndLeftovers ends what a postmaster that was killed has left: processes of
-// the same user that work in the data directory. While there is a postmaster it
-// does nothing. It never removes postmaster.pid, in which the next postmaster
-// finds the shared memory of the last one.
-func (c *Cluster) EndLeftovers(ctx context.Context) error {
-	if c.stoppedCleanly() {
-		return nil
-	}
-	i, _, err := c.postmaster()
-	if err != nil {
-		return err
-	}
-	if i != nil {
-		i.Release()
-		return nil
-	}
-	dataDir, err := os.Stat(c.DataDir)
-	if err != nil {
-		return fmt.Errorf("end leftovers: %w", err)
-	}
-	signal := unix.SIGQUIT
-	every := time.NewTicker(5 * time.Millisecond)
-	defer every.Stop()
-	patience := time.After(time.Second)
-	for {
-		pids, err := workers(c.User.uid(), dataDir)
-		if err != nil {
-			return fmt.Errorf("end leftovers: %w", err)
-		}
-		if len(pids) == 0 {
-			return nil
-		}
-		for _, pid := range pids {
-			if err := unix.Kill(pid, signal); err != nil && !errors.Is(err, unix.ESRCH) {
-				return fmt.Errorf("end leftover process %d: %w", pid, err)
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("end leftover processes %v: %w", pids, ctx.Err())
-		case <-patience:
-			signal = unix.SIGKILL
-		case <-every.C:
-		}
-	}
-}
-
-// stoppedCleanly reports whether the last postmaster ended in order, so that
-// nothing can be left: it has removed postmaster.pid and noted its shutdown.
-// That spares looking at every process of the machine at each start.
-func (c *Cluster) stoppedCleanly() bool {
-	if _, err := os.Stat(c.DataDir + "/postmaster.pid"); !errors.Is(err, fs.ErrNotExist) {
-		return false
-	}
-	control, err := readControl(c.DataDir)
-	return err == nil && control.shutDown()
 }

@@ -18,7 +18,24 @@ type StartError struct {
 }
 
 func (e *StartError) Error() string {
-	return "postmaster ended while starting: " + lastLine(e.Log)
+	return "postmaster ended while starting: " + reason(e.Log)
+}
+
+// reason is the last line of a log that says why, or else its last line.
+func reason(log string) string {
+	lines := strings.Split(log, "\n")
+	for i := len(lines) - 1; i >= 0; i-- {
+		if strings.Contains(lines[i], "FATAL:") || strings.Contains(lines[i], "PANIC:") {
+			return lines[i]
+		}
+	}
+	return lines[len(lines)-1]
+}
+
+// Locked reports whether another process was the reason: postmaster.pid names
+// one that lives.
+func (e *StartError) Locked() bool {
+	return strings.Contains(e.Log, `lock file "postmaster.pid" already exists`)
 }
 
 // Configuration reports whether a setting was the reason.
@@ -33,6 +50,9 @@ func (e *StartError) Configuration() bool {
 // When the postmaster ends instead, the error is a *StartError. When ctx ends
 // first, it goes on starting, for Running to find.
 func (c *Cluster) Start(ctx context.Context) (*Instance, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("start postmaster: %w", err)
+	}
 	log, err := c.openLog()
 	if err != nil {
 		return nil, err
@@ -102,6 +122,8 @@ func (c *Cluster) spawn(log *os.File) (pid int, err error) {
 
 // awaitReady returns when the postmaster lets clients in: it has said so in the
 // log, or in postmaster.pid where the log is set to be more silent or elsewhere.
+// It does not leave for ctx before postmaster.pid is written, some milliseconds
+// after the start: until then Running could not find it.
 func (c *Cluster) awaitReady(ctx context.Context, i *Instance, log logTail, signs *startSigns) error {
 	interval := time.Millisecond
 	var changed <-chan struct{}
@@ -120,11 +142,17 @@ func (c *Cluster) awaitReady(ctx context.Context, i *Instance, log logTail, sign
 			i.StartedAt = p.startedAt
 			return nil
 		}
+		if p.pid == i.PID && ctx.Err() != nil {
+			return fmt.Errorf("start postmaster %d: %w", i.PID, ctx.Err())
+		}
+		done := ctx.Done()
+		if p.pid != i.PID {
+			done = nil
+		}
 		select {
 		case <-i.Gone():
 			return &StartError{Log: log.read(logTailSize)}
-		case <-ctx.Done():
-			return fmt.Errorf("start postmaster %d: %w", i.PID, ctx.Err())
+		case <-done:
 		case <-changed:
 		case <-every.C:
 		}

@@ -10,6 +10,25 @@ import (
 	"postern/wake/drivertest"
 )
 
+// shared holds the templates that all tests but one clone from.
+var shared string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp(drivertest.Place(), "postern-templates-")
+	if err != nil {
+		panic(err)
+	}
+	if err := os.Chmod(dir, 0o711); err != nil {
+		panic(err)
+	}
+	shared = dir
+	code := m.Run()
+	if err := os.RemoveAll(dir); err != nil {
+		panic(err)
+	}
+	os.Exit(code)
+}
+
 // newDriver makes a driver on a directory of its own, and at the end of the
 // test ends every instance there.
 func newDriver(t testing.TB, change ...func(*Config)) *Driver {
@@ -19,6 +38,12 @@ func newDriver(t testing.TB, change ...func(*Config)) *Driver {
 	}
 	for _, c := range change {
 		c(&config)
+	}
+	if err := os.MkdirAll(config.DataDir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(shared, config.DataDir+"/templates"); err != nil {
+		t.Fatal(err)
 	}
 	d := openDriver(t, config)
 	t.Cleanup(func() {

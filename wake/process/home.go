@@ -94,15 +94,23 @@ func (h home) choose(installations []postgres.Installation) (postgres.Installati
 }
 
 // run returns the running instance, starting it with conf as its settings if
-// need be, when it has answered a query. Called with the lock held.
+// need be, when it has answered a query. One that somebody else is stopping, or
+// that recovers from the crash of a backend, is waited for while ctx allows.
+// Called with the lock held.
 func (h home) run(ctx context.Context, c *postgres.Cluster, conf string) (*postgres.Instance, error) {
-	for {
+	every := time.NewTicker(5 * time.Millisecond)
+	defer every.Stop()
+	for first := true; ; first = false {
 		i, err := c.Running(ctx)
 		if err != nil {
 			return nil, err
 		}
 		if i == nil {
 			i, err = h.start(ctx, c, conf)
+			var failed *postgres.StartError
+			if first && errors.As(err, &failed) && failed.Locked() {
+				continue // one that a dying Postern had just started
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -111,12 +119,15 @@ func (h home) run(ctx context.Context, c *postgres.Cluster, conf string) (*postg
 		if err == nil {
 			return i, nil
 		}
-		over := isClosed(i.Gone())
 		i.Release()
-		if !over {
+		if !superuser.Unready(err) {
 			return nil, err
 		}
-		// It ended between being found and being asked; look again.
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-every.C:
+		}
 	}
 }
 
@@ -146,27 +157,8 @@ func (h home) start(ctx context.Context, c *postgres.Cluster, conf string) (*pos
 	return i, err
 }
 
-// ask waits until the instance answers a query. One that recovers from the
-// crash of a backend refuses connections for a while (57P03).
+// ask has the instance answer a query.
 func (h home) ask(ctx context.Context, i *postgres.Instance) error {
-	every := time.NewTicker(5 * time.Millisecond)
-	defer every.Stop()
-	for {
-		err := h.askOnce(ctx, i)
-		if err == nil || !superuser.Unready(err) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-i.Gone():
-			return err
-		case <-every.C:
-		}
-	}
-}
-
-func (h home) askOnce(ctx context.Context, i *postgres.Instance) error {
 	conn, err := superuser.Connect(ctx, h.endpoint(i), "postgres")
 	if err != nil {
 		return err
@@ -269,42 +261,8 @@ func (h home) writeConf(text string) error {
 	if was, err := dir.ReadFile(confName); err == nil && bytes.Equal(was, []byte(text)) {
 		return nil
 	}
-	if err := replace(dir, confName, text, h.user); err != nil {
+	if err := h.user.WriteFile(dir, confName, text); err != nil {
 		return fmt.Errorf("write %s: %w", confName, err)
 	}
 	return nil
-}
-
-// replace writes a file that is there either as it was or complete.
-func replace(dir *os.Root, name, text string, owner postgres.User) error {
-	temporary := name + ".new"
-	if err := dir.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := dir.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if _, err := f.WriteString(text); err != nil {
-		return err
-	}
-	if owner != (postgres.User{}) {
-		if err := f.Chown(int(owner.UID), int(owner.GID)); err != nil {
-			return err
-		}
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	return dir.Rename(temporary, name)
-}
-
-func isClosed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
 }

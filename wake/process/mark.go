@@ -76,7 +76,7 @@ func (h home) begin(uid string) error {
 		return fmt.Errorf("mark instance: %w", err)
 	}
 	defer dir.Close()
-	if err := replace(dir, provisioningMark, uid+"\n", h.user); err != nil {
+	if err := h.user.WriteFile(dir, provisioningMark, uid+"\n"); err != nil {
 		return fmt.Errorf("mark instance: %w", err)
 	}
 	return nil

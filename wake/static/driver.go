@@ -134,6 +134,9 @@ func tlsConfig(b catalog.Backend, network string) (*tls.Config, error) {
 			return nil, fmt.Errorf("backend.root_cert %s holds no certificate", b.RootCert)
 		}
 	}
+	if mode == "require" && b.RootCert != "" {
+		mode = "verify-ca" // as in libpq: who names a root means it
+	}
 	switch mode {
 	case "verify-full":
 	case "verify-ca":

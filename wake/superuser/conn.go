@@ -2,12 +2,14 @@ package superuser
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"postern/wake"
 )
@@ -65,9 +67,13 @@ func Connect(ctx context.Context, e wake.Endpoint, database string) (*Conn, erro
 	return &Conn{pg: pg, endpoint: e}, nil
 }
 
-// Unready reports whether err says that the instance runs but lets nobody in
-// yet, or no longer: it starts, recovers or stops (57P03).
-func Unready(err error) bool { return hasCode(err, "57P03") }
+// Unready reports whether err may be due to the instance not letting anybody in
+// yet, or no longer: it starts, recovers or stops, and says so (57P03, 57P01) or
+// just hangs up.
+func Unready(err error) bool {
+	var pg *pgconn.PgError
+	return !errors.As(err, &pg) || hasCode(err, "57P03", "57P01")
+}
 
 // Close ends the connection.
 func (c *Conn) Close() {

@@ -1,0 +1,239 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"postern/proxy/pgtest"
+	"postern/proxy/relay"
+	"postern/proxy/wire"
+)
+
+// TestMain looks whether a conversation has left a goroutine behind.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	for deadline := time.Now().Add(10 * time.Second); code == 0; time.Sleep(10 * time.Millisecond) {
+		stacks := make([]byte, 1<<20)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		if !bytes.Contains(stacks, []byte("engine.(*Conversation)")) && !bytes.Contains(stacks, []byte("engine.(*serverPump)")) {
+			break
+		}
+		if time.Now().After(deadline) {
+			os.Stderr.Write(stacks)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// host is a Host whose server is a scripted one.
+type host struct {
+	// attach, if set, answers in place of the server.
+	attach  func(ctx context.Context) (Peer, error)
+	changed func(relay.Effects)
+	connect func() Peer
+
+	mu       sync.Mutex
+	attached int // under mu: how often a server was asked for
+}
+
+func (h *host) Attach(ctx context.Context) (Peer, error) {
+	h.mu.Lock()
+	h.attached++
+	h.mu.Unlock()
+	if h.attach != nil {
+		return h.attach(ctx)
+	}
+	return h.connect(), nil
+}
+
+func (h *host) Changed(_ context.Context, effects relay.Effects) {
+	if h.changed != nil {
+		h.changed(effects)
+	}
+}
+
+func (h *host) Explain(err *wire.Error) *wire.Error { return err }
+
+func (h *host) asked() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.attached
+}
+
+// world is a conversation that runs, between a client that the test plays and a
+// server with a script.
+type world struct {
+	*Conversation
+	t      *testing.T
+	host   *host
+	client *pgtest.Client
+	server *pgtest.Server
+	end    context.CancelCauseFunc
+	ended  chan struct{}
+	err    error // of Run, once ended is closed
+}
+
+// setup is what a test has otherwise than most.
+type setup struct {
+	// alone: the client has no server connection yet.
+	alone bool
+	// ahead is what was read from the server before Run.
+	ahead []byte
+	// tls: the client's connection is encrypted.
+	tls bool
+	// host may set the host's fields.
+	host func(*host)
+}
+
+// run starts a conversation; script is what the server does, once it is logged
+// in.
+func run(t *testing.T, s setup, script func(*pgtest.ServerConn)) *world {
+	t.Helper()
+	w := &world{t: t, host: &host{}, ended: make(chan struct{})}
+	w.server = pgtest.Serve(t, script)
+	w.host.connect = func() Peer {
+		target := w.server.Target("", "")
+		conn, err := net.Dial(target.Network, target.Address)
+		if err != nil {
+			t.Error(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		return Peer{Conn: conn, Ahead: s.ahead}
+	}
+	if s.host != nil {
+		s.host(w.host)
+	}
+	ours, theirs := connection(t)
+	w.client = pgtest.NewClient(t, theirs, pgtest.Target{})
+	if s.tls {
+		ours, w.client = encrypt(t, ours, theirs)
+	}
+	w.Conversation = New(ours, w.host)
+	if !s.alone {
+		w.Attach(w.host.connect())
+	}
+	ctx, end := context.WithCancelCause(context.Background())
+	w.end = end
+	go func() {
+		defer close(w.ended)
+		w.err = w.Run(ctx)
+		ours.Close() // as the session does
+	}()
+	t.Cleanup(func() {
+		end(errors.New("the test is over"))
+		<-w.ended
+	})
+	return w
+}
+
+// connection is a TCP connection: the conversation's end and the client's.
+func connection(t *testing.T) (ours, theirs net.Conn) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	theirs, err = net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, err = listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ours.Close(); theirs.Close() })
+	return ours, theirs
+}
+
+// encrypt shakes hands over a connection.
+func encrypt(t *testing.T, ours, theirs net.Conn) (net.Conn, *pgtest.Client) {
+	t.Helper()
+	authority := pgtest.NewAuthority(t)
+	server := tls.Server(ours, &tls.Config{Certificates: []tls.Certificate{authority.Certificate(t, "localhost")}})
+	shaken := make(chan error, 1)
+	go func() { shaken <- server.Handshake() }()
+	client := tls.Client(theirs, authority.ClientConfig("localhost"))
+	if err := errors.Join(client.Handshake(), <-shaken); err != nil {
+		t.Fatal(err)
+	}
+	return server, pgtest.NewClient(t, client, pgtest.Target{})
+}
+
+// wait returns what Run did.
+func (w *world) wait() error {
+	w.t.Helper()
+	select {
+	case <-w.ended:
+	case <-time.After(20 * time.Second):
+		w.t.Fatal("the conversation goes on")
+	}
+	return w.err
+}
+
+// until waits for what another goroutine is about to do.
+func until(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for range 2000 {
+		if done() {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Fatalf("not so in the end: %s", what)
+}
+
+// fatal reads to the end of the connection and expects a FATAL with this code as
+// the only error, and the last message.
+func (w *world) fatal(code string) {
+	w.t.Helper()
+	said := w.client.ReadUntilClosed()
+	errors := 0
+	for _, m := range said {
+		if m.Type == 'E' {
+			errors++
+		}
+	}
+	if errors != 1 || said[len(said)-1].Error().Code != code || said[len(said)-1].Error().Severity != "FATAL" {
+		w.t.Fatalf("the client got\n%s\nwant FATAL %s at the end", strings.Join(pgtest.Lines(said), "\n"), code)
+	}
+}
+
+// silent reads to the end of the connection and expects nothing.
+func (w *world) silent() {
+	w.t.Helper()
+	if said := w.client.ReadUntilClosed(); len(said) > 0 {
+		w.t.Fatalf("the client got %v", pgtest.Lines(said))
+	}
+}
+
+// expect reads messages of these types.
+func (w *world) expect(types string) {
+	w.t.Helper()
+	for i := range len(types) {
+		if m := w.client.Read(); m.Type != types[i] {
+			w.t.Fatalf("the client got %q in place of %q (the %d. of %q): %v", m.Type, types[i], i+1, types, w.client.Err())
+		}
+	}
+}
+
+// received are the types of what the server connections have got.
+func (w *world) received() string {
+	var types strings.Builder
+	for _, c := range w.server.Connections() {
+		for _, m := range c.Received() {
+			types.WriteString(m + "\n")
+		}
+	}
+	return types.String()
+}

@@ -1,0 +1,72 @@
+package pool
+
+import (
+	"context"
+	"time"
+)
+
+// attempt is a server connection in the making. Its fields are under Group.mu but
+// for those that never change.
+type attempt struct {
+	pool    *pool
+	connect ConnectFunc
+	age     int // of the pool when it began
+	ctx     context.Context
+	cancel  context.CancelFunc
+	// owner is the waiter whose connect it is, nil when that waits no longer.
+	owner *waiter
+}
+
+// begin dials with the connect of w. Called under mu.
+func (p *pool) begin(w *waiter) {
+	a := &attempt{pool: p, connect: w.connect, age: p.age, owner: w}
+	a.ctx, a.cancel = context.WithCancel(p.group.life)
+	w.attempt, w.refusal = a, nil
+	p.connecting++
+	p.group.tasks.Go(a.run)
+}
+
+// run is the goroutine of a, which the Group waits for.
+func (a *attempt) run() {
+	server, err := a.connect(a.ctx)
+	a.cancel()
+	g := a.pool.group
+	g.mu.Lock()
+	defer g.unlock()
+	a.pool.dialled(a, server, err)
+}
+
+// dialled takes what has become of a. Called under mu.
+func (p *pool) dialled(a *attempt, server *Server, err error) {
+	now := time.Now()
+	p.connecting--
+	owner := a.owner
+	if owner != nil {
+		owner.attempt = nil
+	}
+	switch {
+	case err == nil:
+		p.countLent(1)
+		p.put(newConnection(p, server, a.age, now), now)
+	case isFull(err):
+		p.refused(owner, err, now)
+	case owner != nil:
+		owner.serve(nil, err)
+	default:
+		p.group.config.Log.Debug("cannot make a server connection", "tenant", p.key.Tenant, "role", p.key.Role, "database", p.key.Database, "error", err)
+	}
+	p.grow(now)
+	p.group.drop(p)
+}
+
+// abandon ends the dial of a waiter who has left, unless others need it.
+func (p *pool) abandon(w *waiter) {
+	if w.attempt == nil {
+		return
+	}
+	w.attempt.owner = nil
+	if p.connecting > p.waiting.length {
+		w.attempt.cancel()
+	}
+	w.attempt = nil
+}

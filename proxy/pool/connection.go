@@ -1,0 +1,117 @@
+package pool
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"postern/proxy/wire"
+)
+
+// connection is a server connection of a pool. Its fields are under Group.mu but
+// for those that never change; the server itself belongs to whom it is lent.
+type connection struct {
+	pool   *pool
+	server *Server
+	lease  Lease
+	peek   peek
+	age    int       // of the pool when the dial began
+	end    time.Time // of its lifetime, zero if it has none
+
+	state state
+	clean bool      // whether it can be told goodbye, once it is gone
+	since time.Time // when it became idle
+	// expiry is a time at which it may have been idle for long enough.
+	expiry deadline
+}
+
+// state is what a connection is doing.
+type state int
+
+const (
+	lent state = iota
+	idle
+	gone // closed, or about to be
+)
+
+func newConnection(p *pool, server *Server, age int, now time.Time) *connection {
+	c := &connection{pool: p, server: server, age: age}
+	c.lease = Lease{Server: server, connection: c}
+	c.expiry.run = c.expire
+	c.peek.init(server.Conn)
+	if lifetime := p.group.config.Lifetime; lifetime > 0 {
+		c.end = now.Add(lifetime - lifetime/10 + rand.N(lifetime/5+1))
+	}
+	return c
+}
+
+// giveBack ends a lend.
+func (c *connection) giveBack(clean bool) {
+	if clean {
+		c.server.Early, c.server.Notices = nil, nil
+		clean = c.server.SetDeadline(time.Time{}) == nil // an error if it is closed
+	}
+	g := c.pool.group
+	now := time.Now()
+	g.mu.Lock()
+	defer g.unlock()
+	switch {
+	case c.state != lent:
+		panic("pool: a Lease was released twice")
+	case clean:
+		c.pool.put(c, now)
+	default:
+		c.pool.discard(c, false, now)
+	}
+}
+
+// tooOld reports whether the lifetime is over.
+func (c *connection) tooOld(now time.Time) bool { return !c.end.IsZero() && !now.Before(c.end) }
+
+// expires is when c, which is idle, is to be closed; false if never. While c is
+// there it only gets later.
+func (c *connection) expires() (time.Time, bool) {
+	at := c.end
+	if timeout := c.pool.group.config.IdleTimeout; timeout > 0 {
+		if idle := c.since.Add(timeout); at.IsZero() || idle.Before(at) {
+			at = idle
+		}
+	}
+	return at, !at.IsZero()
+}
+
+// schedule sees to it that expire is called in time. As long as c has a place in
+// the timetable, which may be too early, it keeps that: busy connections do not
+// move about there. Called under mu.
+func (c *connection) schedule() {
+	if c.expiry.listed() {
+		return
+	}
+	if at, ok := c.expires(); ok {
+		c.pool.group.timetable.add(&c.expiry, at)
+	}
+}
+
+// expire closes c if its time has come. Called under mu, off the timetable.
+func (c *connection) expire(now time.Time) {
+	if c.state != idle {
+		return // schedule is called when it comes back
+	}
+	at, _ := c.expires()
+	switch {
+	case at.After(now):
+		c.schedule()
+	case !c.tooOld(now) && c.pool.size() <= c.pool.group.config.MinSize:
+		c.since = now // as if it had just come back
+		c.schedule()
+	default:
+		c.pool.discardIdle(c)
+	}
+}
+
+// close ends the connection. Called without mu.
+func (c *connection) close() {
+	if c.clean { // so there is room for five bytes in its send buffer
+		c.server.Write([]byte{wire.MsgTerminate, 0, 0, 0, 4})
+	}
+	c.server.Close()
+}

@@ -1,0 +1,88 @@
+package pool
+
+import (
+	"errors"
+	"time"
+
+	"postern/proxy/wire"
+)
+
+// How long a pool does not grow after the server has said that it takes no more
+// connections: until others may have left, or, if one of ours was closed to make
+// room, until PostgreSQL has noticed.
+const (
+	fullPause = time.Second
+	roomPause = 50 * time.Millisecond
+)
+
+// full is a server's word that it takes no more connections (53300), which holds
+// for a while. The zero value is a server that has not said so.
+type full struct {
+	size  int // how many the pool had
+	until time.Time
+}
+
+func (f full) holds(now time.Time) bool { return now.Before(f.until) }
+
+// limit is what is left of a pool's limit.
+func (f full) limit(limit int, now time.Time) int {
+	if f.holds(now) {
+		return min(limit, f.size)
+	}
+	return limit
+}
+
+// isFull reports whether err is the server's word that it takes no more
+// connections: in all, of this role, or to this database.
+func isFull(err error) bool {
+	var refused *RefusedError
+	return errors.As(err, &refused) && refused.Code == wire.TooManyConnections
+}
+
+// refused is for a dial that the server has refused since it is full. owner,
+// which may be nil, goes on waiting as long as the pool has a connection that
+// can come back. Called under mu.
+func (p *pool) refused(owner *waiter, err error, now time.Time) {
+	if owner != nil {
+		owner.refusal = err
+	}
+	switch {
+	case p.waiting.length == 0:
+	case p.makeRoom():
+		p.full = full{size: p.size(), until: now.Add(roomPause)}
+	case p.size() > 0:
+		p.full = full{size: p.size(), until: now.Add(fullPause)}
+	default:
+		p.failRefused()
+	}
+}
+
+// failRefused fails those whom the server has refused. Called under mu.
+func (p *pool) failRefused() {
+	for w := p.waiting.first; w != nil; {
+		next := w.next
+		if w.refusal != nil {
+			w.serve(nil, w.refusal)
+		}
+		w = next
+	}
+}
+
+// makeRoom closes the connection of the tenant's other pools that has been idle
+// for longest, and reports whether there was one. Called under mu.
+func (p *pool) makeRoom() bool {
+	var oldest *connection
+	for other := range p.tenant.pools {
+		if other == p || len(other.idle) == 0 {
+			continue
+		}
+		if c := other.idle[0]; oldest == nil || c.since.Before(oldest.since) {
+			oldest = c
+		}
+	}
+	if oldest == nil {
+		return false
+	}
+	oldest.pool.discardIdle(oldest)
+	return true
+}

@@ -1,0 +1,13 @@
+//go:build !unix
+
+package pool
+
+import "net"
+
+// peek cannot look at a socket here, and sees nothing: a server connection that
+// has ended while idle is found out by the first who uses it.
+type peek struct{}
+
+func (*peek) init(net.Conn) {}
+
+func (*peek) now() (bool, error) { return false, nil }

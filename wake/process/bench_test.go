@@ -1,0 +1,100 @@
+package process
+
+import (
+	"fmt"
+	"testing"
+
+	"postern/catalog"
+	"postern/wake"
+	"postern/wake/drivertest"
+	"postern/wake/superuser"
+)
+
+// BenchmarkByHand is what the others are held against: the same postgres on the
+// same data directory, started and asked SELECT 1, with nothing around it.
+func BenchmarkByHand(b *testing.B) {
+	d := newDriver(b)
+	tenant := drivertest.Tenant(b, "acme")
+	awake(b, d, tenant)
+	lull(b, d, tenant)
+	h := d.tenant(tenant.ID)
+	c := h.cluster(d.config.Installations[0])
+	for b.Loop() {
+		i, err := c.Start(b.Context())
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := h.ask(b.Context(), i); err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		if err := h.stop(b.Context(), i); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+}
+
+// BenchmarkWake is from asleep to an answered query.
+func BenchmarkWake(b *testing.B) {
+	d := newDriver(b)
+	tenant := drivertest.Tenant(b, "acme")
+	awake(b, d, tenant)
+	lull(b, d, tenant)
+	for b.Loop() {
+		rouse(b, d, tenant)
+		b.StopTimer()
+		lull(b, d, tenant)
+		b.StartTimer()
+	}
+}
+
+// BenchmarkAdopt is a wake of what runs already.
+func BenchmarkAdopt(b *testing.B) {
+	d := newDriver(b)
+	tenant := drivertest.Tenant(b, "acme")
+	awake(b, d, tenant)
+	for b.Loop() {
+		rouse(b, d, tenant)
+	}
+}
+
+// BenchmarkProvision is from nothing but the template to an answered query.
+func BenchmarkProvision(b *testing.B) {
+	d := newDriver(b)
+	if _, err := d.template(b.Context(), d.config.Installations[0]); err != nil {
+		b.Fatal(err)
+	}
+	n := 0
+	for b.Loop() {
+		n++
+		tenant := drivertest.Tenant(b, catalog.TenantID(fmt.Sprint("acme-", n)))
+		if err := d.Provision(b.Context(), tenant); err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		if err := d.Destroy(b.Context(), tenant, true); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+}
+
+// BenchmarkSuspend is from awake and idle to the end of the process.
+func BenchmarkSuspend(b *testing.B) {
+	d := newDriver(b)
+	tenant := drivertest.Tenant(b, "acme")
+	awake(b, d, tenant)
+	for b.Loop() {
+		if err := d.Suspend(b.Context(), tenant, wake.Suspension{}); err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		conn, err := superuser.Connect(b.Context(), rouse(b, d, tenant), "postgres")
+		if err != nil {
+			b.Fatal(err)
+		}
+		conn.Close()
+		b.StartTimer()
+	}
+}

@@ -1,0 +1,22 @@
+package process
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestConf(t *testing.T) {
+	t.Parallel()
+	text := conf(15, map[string]string{"work_mem": "1MB", "jit": "on"}, map[string]string{"work_mem": "2MB", "a.b": `'\`})
+	for _, want := range []string{"\nwork_mem = '2MB'\n", "\njit = 'on'\n", "\na.b = '''\\\\'\n", "\nlisten_addresses = ''\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "io_method") || !strings.Contains(conf(18), "io_method = 'sync'") {
+		t.Error("io_method is for version 18 alone")
+	}
+	if text != conf(15, map[string]string{"work_mem": "1MB", "jit": "on"}, map[string]string{"work_mem": "2MB", "a.b": `'\`}) {
+		t.Error("the same settings make another text")
+	}
+}

@@ -58,8 +58,11 @@ func (g *Gate) adopt(ctx context.Context, t *catalog.Tenant) {
 		}
 		g.config.Log.Info("adopted", "tenant", t.ID)
 	default:
-		g.record(ctx, t.ID, func(t *catalog.Tenant) error {
-			t.State, t.Owner, t.Deadline = catalog.Asleep, "", time.Time{}
+		g.record(ctx, t.ID, func(now *catalog.Tenant) error {
+			if now.Generation != t.Generation {
+				return errUnchanged // somebody else has been at it since
+			}
+			now.State, now.Owner, now.Deadline = catalog.Asleep, "", time.Time{}
 			return nil
 		})
 	}

@@ -113,7 +113,7 @@ func (g *Gate) Awake(id catalog.TenantID) (Endpoint, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	e := g.entries[id]
-	if e == nil || !e.awake || e.operation != nil {
+	if e == nil || !e.runs() || e.operation != nil {
 		return Endpoint{}, false
 	}
 	return e.endpoint, true
@@ -153,7 +153,7 @@ func (g *Gate) join(t *catalog.Tenant) (*operation, Endpoint, error) {
 	switch {
 	case e.operation != nil:
 		return e.operation, Endpoint{}, nil
-	case e.awake:
+	case e.runs():
 		return nil, e.endpoint, nil
 	}
 	if wait := time.Until(e.retryAt); wait > 0 {
@@ -166,6 +166,10 @@ func (g *Gate) join(t *catalog.Tenant) (*operation, Endpoint, error) {
 	go g.wake(operation, t)
 	return operation, Endpoint{}, nil
 }
+
+// runs reports whether the instance is awake as far as can be seen now. Called
+// under mu.
+func (e *entry) runs() bool { return e.awake && !isClosed(e.endpoint.Gone) }
 
 // entry returns the entry of id, making one. Called under mu.
 func (g *Gate) entry(id catalog.TenantID) *entry {
@@ -240,8 +244,7 @@ func (g *Gate) finish(id catalog.TenantID, operation *operation, awake bool) {
 	e := g.entries[id]
 	e.operation = nil
 	watched := e.awake && e.endpoint.Run == operation.endpoint.Run
-	e.awake = awake && !isClosed(operation.endpoint.Gone)
-	e.endpoint = operation.endpoint
+	e.awake, e.endpoint = awake, operation.endpoint
 	if e.awake && e.endpoint.Gone != nil && !watched {
 		g.running.Add(1)
 		go g.watch(id, e.endpoint)
@@ -263,26 +266,48 @@ func (g *Gate) watch(id catalog.TenantID, endpoint Endpoint) {
 	case <-g.life.Done():
 		return
 	}
-	g.mu.Lock()
-	e := g.entries[id]
-	ours := e != nil && e.operation == nil && e.awake && e.endpoint.Run == endpoint.Run
-	if ours {
-		delete(g.entries, id)
-	}
-	g.mu.Unlock()
-	if !ours {
+	if !g.ended(id, endpoint.Run) {
 		return
 	}
 	g.config.Log.Warn("instance ended by itself", "tenant", id, "run", endpoint.Run)
 	ctx, cancel := context.WithTimeout(g.life, g.config.Timeout)
 	defer cancel()
 	g.record(ctx, id, func(t *catalog.Tenant) error {
-		if t.State != catalog.Awake {
-			return errUnchanged
+		if t.State != catalog.Awake || g.engaged(id) {
+			return errUnchanged // it is woken again, which is filed behind this
 		}
 		t.State = catalog.Asleep
 		return nil
 	})
+}
+
+// ended forgets a run that has ended, and reports whether that was news. An
+// operation that is under way may be the reason, so it is waited for.
+func (g *Gate) ended(id catalog.TenantID, run string) bool {
+	for {
+		g.mu.Lock()
+		e := g.entries[id]
+		if e == nil || !e.awake || e.endpoint.Run != run {
+			g.mu.Unlock()
+			return false
+		}
+		operation := e.operation
+		if operation == nil {
+			delete(g.entries, id)
+			g.mu.Unlock()
+			return true
+		}
+		g.mu.Unlock()
+		<-operation.over
+	}
+}
+
+// engaged reports whether the tenant is awake or being worked on.
+func (g *Gate) engaged(id catalog.TenantID) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	e := g.entries[id]
+	return e != nil && (e.awake || e.operation != nil)
 }
 
 func isClosed(c <-chan struct{}) bool {

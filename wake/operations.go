@@ -114,12 +114,12 @@ func (g *Gate) stop(ctx context.Context, driver Driver, t *catalog.Tenant, force
 	}
 	_, err := g.config.Store.Transition(ctx, t.ID, func(t *catalog.Tenant) error {
 		if t.State != catalog.Awake && t.State != catalog.Waking {
-			return nil // paused, failed, deleting: the state says more than "suspending"
+			return errUnchanged // paused, failed, deleting: the state says more than "suspending"
 		}
 		t.State, t.Owner, t.Deadline = catalog.Suspending, g.config.Owner, time.Now().Add(g.config.Timeout)
 		return nil
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, errUnchanged) {
 		return err // without the catalog nothing is suspended
 	}
 	return driver.Suspend(ctx, t, Suspension{
@@ -148,6 +148,9 @@ func (g *Gate) Destroy(ctx context.Context, t *catalog.Tenant, purge bool) error
 			return Endpoint{}, false, nil // somebody else's Postgres stays
 		}
 		err := driver.Destroy(ctx, t, purge)
+		if err == nil {
+			g.succeeded(t.ID) // another of this name has not failed yet
+		}
 		return was, awake && err != nil, err
 	})
 }
@@ -198,6 +201,7 @@ func (g *Gate) failed(id catalog.TenantID, err error) error {
 	return &UnreadyError{Phase: "waking", RetryAfter: wait, Err: err}
 }
 
+// succeeded forgets failures.
 func (g *Gate) succeeded(id catalog.TenantID) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -241,6 +245,9 @@ func (g *Gate) recordOutcomeOf(id catalog.TenantID, err error) {
 	g.record(ctx, id, func(t *catalog.Tenant) error {
 		if t.State != catalog.Suspending && t.State != catalog.Awake && t.State != catalog.Waking {
 			return errUnchanged
+		}
+		if err != nil && t.State == catalog.Awake {
+			return errUnchanged // it never came to suspending
 		}
 		t.Owner, t.Deadline = "", time.Time{}
 		t.State = catalog.Asleep

@@ -20,6 +20,7 @@ const (
 type full struct {
 	size  int // how many the pool had
 	until time.Time
+	room  time.Time // when one of ours was last closed to make room
 }
 
 func (f full) holds(now time.Time) bool { return now.Before(f.until) }
@@ -49,7 +50,9 @@ func (p *pool) refused(owner *waiter, err error, now time.Time) {
 	switch {
 	case p.waiting.length == 0:
 	case p.makeRoom():
-		p.full = full{size: p.size(), until: now.Add(roomPause)}
+		p.full = full{size: p.size(), until: now.Add(roomPause), room: now}
+	case !p.full.room.IsZero() && now.Sub(p.full.room) < fullPause: // PostgreSQL has not noticed yet
+		p.full = full{size: p.size(), until: now.Add(roomPause), room: p.full.room}
 	case p.size() > 0:
 		p.full = full{size: p.size(), until: now.Add(fullPause)}
 	default:

@@ -117,6 +117,11 @@ func TestFullMakesRoom(t *testing.T) {
 			f.expect(0, 0, 0, 1) // PostgreSQL needs a moment
 			time.Sleep(time.Nanosecond)
 		}
+		for range int(fullPause/roomPause) - 1 { // it may need more than one
+			c.finish(errFull)
+			c.waits()
+			time.Sleep(roomPause)
+		}
 		c.finish(errFull) // there is no more
 		c.failed(errFull)
 		if closed, _ := f.hungUp(stranger.Server); closed {

@@ -177,16 +177,16 @@ func TestWrongBackend(t *testing.T) {
 
 func TestStatus(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	dir := t.TempDir()
+	listener, err := net.Listen("unix", filepath.Join(dir, ".s.PGSQL.5433"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := listener.Addr().(*net.TCPAddr).Port
 	driver := static.New(static.Config{})
-	tenant := &catalog.Tenant{ID: "acme", Backend: catalog.Backend{Host: "127.0.0.1", Port: port}}
+	tenant := &catalog.Tenant{ID: "acme", Backend: catalog.Backend{Host: dir, Port: 5433}}
 	for _, running := range []bool{true, false} {
 		s, err := driver.Status(t.Context(), tenant)
-		if err != nil || !s.Provisioned || s.Running != running || !maps.Equal(s.Details, map[string]any{"host": "127.0.0.1", "port": port}) {
+		if err != nil || !s.Provisioned || s.Running != running || !maps.Equal(s.Details, map[string]any{"host": dir, "port": 5433}) {
 			t.Errorf("listening %v: %+v, %v", running, s, err)
 		}
 		listener.Close()

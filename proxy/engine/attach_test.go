@@ -132,7 +132,7 @@ func TestC52RefusalKeepsSession(t *testing.T) {
 }
 
 // A backend's own refusal goes to the client as it is.
-func TestC107LastWordsOfBackend(t *testing.T) {
+func TestF107LastWordsOfBackend(t *testing.T) {
 	t.Parallel()
 	refused := errors.New("refused")
 	message := pgtest.Message{Type: 'E', Body: []byte("SFATAL\x00C53300\x00Mtoo many\x00Routh\x00\x00")}
@@ -245,7 +245,7 @@ func TestKTerminateBehindQuery(t *testing.T) {
 	}
 }
 
-func TestC89CancelWait(t *testing.T) {
+func TestE89CancelWait(t *testing.T) {
 	t.Parallel()
 	w, release, cause := waiting(t, setup{})
 	if w.CancelWait(errCancel) {

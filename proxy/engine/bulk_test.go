@@ -105,7 +105,7 @@ func TestC77LargeMessages(t *testing.T) {
 }
 
 // The connections may hand over as little at a time as they like.
-func TestC6SlicedReads(t *testing.T) {
+func TestA6SlicedReads(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{1, 3, 7} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
@@ -147,7 +147,7 @@ func TestTLSClient(t *testing.T) {
 }
 
 // A TLS client that vanishes without close_notify is a client that has left.
-func TestC24TLSEnd(t *testing.T) {
+func TestA24TLSEnd(t *testing.T) {
 	t.Parallel()
 	for _, alone := range []bool{true, false} {
 		w := run(t, setup{tls: true, alone: alone}, answer)

@@ -15,7 +15,7 @@ import (
 	"postern/proxy/wire"
 )
 
-func TestC107ServerLost(t *testing.T) {
+func TestF107ServerLost(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name, sql string
@@ -121,7 +121,7 @@ func TestServerBreaksOffBehindMessage(t *testing.T) {
 }
 
 // What the server says at its end is relayed, once, and nothing is added.
-func TestC107FatalOnce(t *testing.T) {
+func TestF107FatalOnce(t *testing.T) {
 	t.Parallel()
 	fatal := &pgproto3.ErrorResponse{Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: "57P01", Message: "terminating", Routine: "ProcessInterrupts"}
 	for name, script := range map[string]func(*pgtest.ServerConn){

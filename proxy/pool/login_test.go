@@ -145,7 +145,7 @@ func TestConnectForReplication(t *testing.T) {
 }
 
 // What a server refuses is its own ErrorResponse, to the byte.
-func TestC107Refused(t *testing.T) {
+func TestF107Refused(t *testing.T) {
 	t.Parallel()
 	pgtest.EachVersion(t, func(t *testing.T, major int) {
 		pg := pgtest.Start(t, pgtest.Config{Major: major, HBA: []string{"host all trusted 127.0.0.1/32 trust", "host all unwanted 127.0.0.1/32 reject"}})

@@ -115,7 +115,7 @@ func TestC75FunctionCall(t *testing.T) {
 	})
 }
 
-func TestC83CopyFailsEarly(t *testing.T) {
+func TestD83CopyFailsEarly(t *testing.T) {
 	playAll(t, map[string]string{
 		"before it begins":                 ">Qddc <E busy <Z idle",
 		"late data":                        ">Q <EZ idle >ddc idle",
@@ -135,7 +135,7 @@ func TestC83CopyFailsEarly(t *testing.T) {
 	})
 }
 
-func TestC84CopyExtended(t *testing.T) {
+func TestD84CopyExtended(t *testing.T) {
 	playAll(t, map[string]string{
 		"end after the response":            ">PBE <12G busy >dc busy <C busy >S <Z idle",
 		"all at once":                       ">PBEdcS <12G busy <C busy <Z idle",
@@ -158,7 +158,7 @@ func TestC84CopyExtended(t *testing.T) {
 
 // Whether the Sync was behind the bad data or before it, nobody can tell who
 // sees both of them before the error: such a session is never idle again.
-func TestC84SyncAmongBadData(t *testing.T) {
+func TestD84SyncAmongBadData(t *testing.T) {
 	playAll(t, map[string]string{
 		"extended, not yet copying": ">PBEdSdcS <12G <E busy <Z busy <Z busy",
 		"extended, copying":         ">PBE <12G >dSdc <E busy >S <Z busy",
@@ -169,7 +169,7 @@ func TestC84SyncAmongBadData(t *testing.T) {
 	})
 }
 
-func TestC87CopyMatrix(t *testing.T) {
+func TestD87CopyMatrix(t *testing.T) {
 	playAll(t, map[string]string{
 		"out":                           ">Q <HddcC busy <Z idle",
 		"out, extended":                 ">PBES <12HddcC busy <Z idle",
@@ -189,7 +189,7 @@ func TestC87CopyMatrix(t *testing.T) {
 	})
 }
 
-func TestC107Fatal(t *testing.T) {
+func TestF107Fatal(t *testing.T) {
 	t.Parallel()
 	for _, script := range []string{">Q <!", "<!", ">PBE <12!", ">Q <NTD!"} {
 		if s := play(t, script); !s.Fatal() {

@@ -33,7 +33,7 @@ func serverMessages(kinds string) []byte {
 }
 
 // Wherever the reads end, the same comes of it.
-func TestC6SplitAnywhere(t *testing.T) {
+func TestA6SplitAnywhere(t *testing.T) {
 	t.Parallel()
 	type outcome struct {
 		client, server flow

@@ -73,18 +73,23 @@ func (c *Conversation) take(step relay.Step) error {
 	}
 	c.writing.Lock()
 	defer c.doneWriting()
-	return c.send(step.Answer)
+	return c.send(step.Answer, true)
 }
 
-// send writes to the client. Called under writing.
-func (c *Conversation) send(b []byte) error {
+// send writes to the client; whole says that b begins with a message. Called
+// under writing.
+func (c *Conversation) send(b []byte, whole bool) error {
 	n, err := c.client.Write(b)
 	c.bytesOut.Add(int64(n))
 	if err == nil {
 		return nil
 	}
 	c.mu.Lock()
-	c.torn = true
+	if n == 0 && whole {
+		c.missed = true // the last word can still be said
+	} else {
+		c.torn = true
+	}
 	c.mu.Unlock()
 	if !isTimeout(err) {
 		err = errors.Join(ErrClientLost, err)

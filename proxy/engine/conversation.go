@@ -87,6 +87,7 @@ type Conversation struct {
 	ending  *wire.Error             // under mu: to be said when idle
 	ended   bool                    // under mu: it was said
 	torn    bool                    // under mu: the client has part of a message and gets no more
+	missed  bool                    // under mu: whole messages could not be sent, and the client is between two
 	waiting context.CancelCauseFunc // under mu: ends the wait for a server
 }
 
@@ -169,7 +170,7 @@ func (c *Conversation) lastWords(err error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	c.mu.Lock()
-	silent := c.ended || c.torn || c.relay.Fatal() || !c.relay.Boundary()
+	silent := c.ended || c.torn || !c.missed && (c.relay.Fatal() || !c.relay.Boundary())
 	c.ended = true
 	c.mu.Unlock()
 	if !silent {

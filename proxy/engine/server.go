@@ -61,11 +61,12 @@ func (c *Conversation) toClient(ctx context.Context, b []byte) (int, error) {
 			c.mu.Unlock()
 			return 0, net.ErrClosed // nothing comes behind the last word
 		}
+		boundary := c.relay.Boundary()
 		step, broken := c.relay.FromServer(rest)
 		effects := c.relay.Effects()
 		c.mu.Unlock()
 		if step.Forward > 0 {
-			if err := c.send(rest[:step.Forward]); err != nil {
+			if err := c.send(rest[:step.Forward], boundary); err != nil {
 				return 0, err
 			}
 			rest = rest[step.Forward:]

@@ -20,8 +20,9 @@ func TestNoLeaks(t *testing.T) {
 // Not parallel either.
 func TestLeaksAreSeen(t *testing.T) {
 	before, files := goroutines(), descriptors()
-	release := make(chan struct{})
-	go stayBehind(release)
+	there, release := make(chan struct{}), make(chan struct{})
+	go stayBehind(there, release)
+	<-there
 	f, err := os.Open("leaks.go")
 	if err != nil {
 		t.Fatal(err)
@@ -37,4 +38,7 @@ func TestLeaksAreSeen(t *testing.T) {
 	}
 }
 
-func stayBehind(release chan struct{}) { <-release }
+func stayBehind(there, release chan struct{}) {
+	close(there)
+	<-release
+}

@@ -5,13 +5,15 @@
 ARGS =
 # How long each fuzz target runs, and how long all tests of a package may take.
 FUZZTIME = 10s
+# Arguments of the benchmark, as in: make bench BENCH='-quick -scenario select'
+BENCH =
 TIMEOUT  = 10m
 
 # The race detector needs a C compiler and its headers.
 RACE = $$(echo '\#include <stdlib.h>' | $$(go env CC) -E - >/dev/null 2>&1 && echo -race)
 
 .DEFAULT_GOAL := build
-.PHONY: build run test check fuzz
+.PHONY: build run test check fuzz bench
 
 ## build: bin/postern, static, with no path of this machine in it
 build:
@@ -35,6 +37,10 @@ check:
 	go tool staticcheck ./...
 	@test -n "$(RACE)" || echo "make: no C compiler with libc's headers: the tests run without the race detector"
 	go test $(RACE) -count=1 -timeout=$(TIMEOUT) ./...
+
+## bench: every figure beside PgBouncer's (half an hour or more)
+bench:
+	go run ./bench proxy $(BENCH)
 
 ## fuzz: every fuzz target for FUZZTIME
 fuzz:

@@ -1,9 +1,14 @@
-// Command bench measures Postern as a whole: it runs the real program on a data
-// directory of its own and times what a user waits for, interleaved with the
-// same PostgreSQL without Postern, so that the ratios hold on a noisy machine.
+// Command bench measures Postern as a whole, beside the same PostgreSQL without
+// it and beside other proxies, in turns within one run, so that the ratios hold
+// on a noisy machine.
 //
-//	go run ./bench wake           # create, wake and suspend against a start by hand
-//	go run ./bench wake -n 50 -o json
+//	go run ./bench proxy              # relay and pool, beside PgBouncer
+//	go run ./bench proxy -quick -scenario 'select-simple'
+//	go run ./bench proxy -o json -svg plot.svg > result.json
+//	go run ./bench show result.json   # the tables of a result that was kept
+//	go run ./bench wake               # create, wake and suspend against a start by hand
 //
-// It prints medians with their spread. It judges nothing, and no test runs it.
+// It runs real programs in a directory of its own and ends and removes
+// everything, also after an interrupt. The bars that it prints beside the
+// figures are the project's own; no test runs it.
 package main

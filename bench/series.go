@@ -27,8 +27,8 @@ func (s *series) quantile(q float64) float64 {
 	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
 }
 
-// report prints each series beside the base.
-func report(w io.Writer, format string, base *series, all ...*series) error {
+// reportSeries prints each series beside the base.
+func reportSeries(w io.Writer, format string, base *series, all ...*series) error {
 	if format == "json" {
 		return json.NewEncoder(w).Encode(append([]*series{base}, all...))
 	}

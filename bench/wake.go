@@ -30,11 +30,11 @@ func benchWake(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	installation := installations[0]
-	p, err := startPostern(ctx, installation.BinDir)
+	d, err := startDev(ctx, installation.BinDir)
 	if err != nil {
 		return err
 	}
-	defer p.stop()
+	defer d.stop()
 	fmt.Fprintf(os.Stderr, "PostgreSQL %s\n", installation.Version)
 
 	byHand := &series{Name: "start by hand, first row"}
@@ -45,7 +45,7 @@ func benchWake(ctx context.Context, args []string) (err error) {
 	for i := range *n {
 		id := fmt.Sprintf("bench-%d", i)
 		began := time.Now()
-		tenant, err := p.client.CreateTenant(ctx, api.CreateTenant{ID: id})
+		tenant, err := d.client.CreateTenant(ctx, api.CreateTenant{ID: id})
 		if err != nil {
 			return err
 		}
@@ -53,10 +53,10 @@ func benchWake(ctx context.Context, args []string) (err error) {
 			return err
 		}
 		create.add(time.Since(began))
-		if err := p.timeSuspend(ctx, id, suspend); err != nil {
+		if err := d.timeSuspend(ctx, id, suspend); err != nil {
 			return err
 		}
-		if err := p.handStart(ctx, installation, id, byHand, stopByHand); err != nil {
+		if err := d.handStart(ctx, installation, id, byHand, stopByHand); err != nil {
 			return err
 		}
 		began = time.Now()
@@ -64,14 +64,14 @@ func benchWake(ctx context.Context, args []string) (err error) {
 			return err
 		}
 		wake.add(time.Since(began))
-		if err := p.timeSuspend(ctx, id, suspend); err != nil {
+		if err := d.timeSuspend(ctx, id, suspend); err != nil {
 			return err
 		}
-		if _, err := p.client.DeleteTenant(ctx, id, true); err != nil {
+		if _, err := d.client.DeleteTenant(ctx, id, true); err != nil {
 			return err
 		}
 	}
-	return report(os.Stdout, *format, byHand, create, wake, suspend, stopByHand)
+	return reportSeries(os.Stdout, *format, byHand, create, wake, suspend, stopByHand)
 }
 
 // firstRow connects and asks for a row.
@@ -85,17 +85,17 @@ func firstRow(ctx context.Context, dsn string) error {
 	return conn.QueryRow(ctx, "select 1").Scan(&one)
 }
 
-func (p *postern) timeSuspend(ctx context.Context, id string, s *series) error {
+func (d *dev) timeSuspend(ctx context.Context, id string, s *series) error {
 	began := time.Now()
-	_, err := p.client.SuspendTenant(ctx, id, api.SuspendTenant{})
+	_, err := d.client.SuspendTenant(ctx, id, api.SuspendTenant{})
 	s.add(time.Since(began))
 	return err
 }
 
 // handStart starts the sleeping tenant's postgres as a person would, and stops
 // it again.
-func (p *postern) handStart(ctx context.Context, installation postgres.Installation, id string, start, stop *series) error {
-	home := filepath.Join(p.dataDir, "tenants", id)
+func (d *dev) handStart(ctx context.Context, installation postgres.Installation, id string, start, stop *series) error {
+	home := filepath.Join(d.dataDir, "tenants", id)
 	var user postgres.User
 	if os.Geteuid() == 0 {
 		var err error

@@ -27,7 +27,6 @@ func (c Config) check() iter.Seq2[string, error] {
 			{"router.separator", checkSeparator(c.Router.Separator)},
 			{"auth.admin_users", checkEach(slices.Sorted(maps.Keys(c.Auth.AdminUsers)), checkVerifier(c.Auth.AdminUsers))},
 			{"auth.stats_users", checkEach(slices.Sorted(maps.Keys(c.Auth.StatsUsers)), checkVerifier(c.Auth.StatsUsers))},
-			{"pool.pool_mode", checkPoolMode(c.Pool.PoolMode)},
 			{"http.listen", checkAddress(c.HTTP.Listen)},
 		} {
 			if problem.err != nil && !yield(problem.key, problem.err) {
@@ -126,11 +125,4 @@ func checkVerifier(users map[string]string) func(string) error {
 		}
 		return nil
 	}
-}
-
-func checkPoolMode(mode string) error {
-	if mode == "transaction" {
-		return errors.New(`"transaction" is not there yet; this version pools by "session" only`)
-	}
-	return nil
 }

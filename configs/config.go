@@ -113,43 +113,48 @@ type Auth struct {
 
 // Pool is how server connections are lent to clients.
 type Pool struct {
-	// PoolMode is "session": a client keeps its server connection until it
-	// leaves. "transaction" is not there yet. Default: "session".
+	// PoolMode is "transaction": a client has a server connection only while it is
+	// in a transaction, or has state there that can be nowhere else; or "session":
+	// it keeps one, of its own, until it leaves. Tenants and clients may ask for
+	// the other. Default: "transaction".
 	PoolMode string `toml:"pool_mode" oneof:"session,transaction"`
-	// DefaultPoolSize is the most server connections of one tenant, role and
-	// database; 0 = unlimited. Default: 20.
-	DefaultPoolSize int `toml:"default_pool_size" later:"true"`
-	// MinPoolSize is how many stay open while the tenant is awake. Default: 0.
-	MinPoolSize int `toml:"min_pool_size" later:"true"`
+	// DefaultPoolSize is the most server connections of one tenant, role, database
+	// and set of startup settings in transaction mode; 0 = unlimited. Default: 20.
+	DefaultPoolSize int `toml:"default_pool_size"`
+	// MinPoolSize is how many of those that were opened stay open while the tenant
+	// is awake. Default: 0.
+	MinPoolSize int `toml:"min_pool_size"`
 	// ReservePoolSize is how many more there may be when clients wait too long.
 	// Default: 0.
-	ReservePoolSize int `toml:"reserve_pool_size" later:"true"`
+	ReservePoolSize int `toml:"reserve_pool_size"`
 	// ReservePoolTimeout is how long is too long. Default: 5s.
-	ReservePoolTimeout Duration `toml:"reserve_pool_timeout" later:"true"`
+	ReservePoolTimeout Duration `toml:"reserve_pool_timeout"`
 	// MaxPreparedStatements is how many prepared statements a server connection
-	// keeps for its clients; 0 = none are tracked. Default: 200.
-	MaxPreparedStatements int `toml:"max_prepared_statements" later:"true"`
+	// keeps for its clients; 0 = a client keeps its server connection as long as it
+	// has one. Default: 200.
+	MaxPreparedStatements int `toml:"max_prepared_statements"`
 	// ServerIdleTimeout closes a server connection that nobody used for so long;
 	// 0 = never. Default: 10m.
-	ServerIdleTimeout Duration `toml:"server_idle_timeout" later:"true"`
+	ServerIdleTimeout Duration `toml:"server_idle_timeout"`
 	// ServerLifetime closes one that is older, once it is free; 0 = never.
 	// Default: 1h.
-	ServerLifetime Duration `toml:"server_lifetime" later:"true"`
+	ServerLifetime Duration `toml:"server_lifetime"`
 	// ServerConnectTimeout is the time for connecting and logging in to a
 	// backend; 0 = unlimited. Default: 15s.
 	ServerConnectTimeout Duration `toml:"server_connect_timeout"`
-	// QueryWaitTimeout is how long a client waits for a server connection; 0 =
-	// for ever. Default: 2m.
-	QueryWaitTimeout Duration `toml:"query_wait_timeout" later:"true"`
-	// Engine moves the bytes: "auto" takes the best there is, "goroutine" works
+	// QueryWaitTimeout is how long a client waits for a server connection before
+	// its session ends; 0 = for ever. Default: 2m.
+	QueryWaitTimeout Duration `toml:"query_wait_timeout"`
+	// Engine moves the bytes: "auto" takes the best there is, "epoll" is an event
+	// loop on Linux for clients in transaction mode, "goroutine" works
 	// everywhere. Default: "auto".
-	Engine string `toml:"engine" oneof:"auto,goroutine" later:"true"`
+	Engine string `toml:"engine" oneof:"auto,epoll,goroutine"`
 	// Pin keeps a client on its server connection while it has state there that
-	// cannot be replayed. Default: true.
-	Pin bool `toml:"pin" later:"true"`
+	// cannot be replayed; false loses the state, as PgBouncer does. Default: true.
+	Pin bool `toml:"pin"`
 	// Reset is when DISCARD ALL cleans a server connection: after "pinned" use
 	// only, at a "change" of client, or "always". Default: "pinned".
-	Reset string `toml:"reset" oneof:"pinned,change,always" later:"true"`
+	Reset string `toml:"reset" oneof:"pinned,change,always"`
 }
 
 // Limits bound what clients may use.

@@ -29,7 +29,7 @@ auth.hide_unknown_tenants = true
 auth.admin_users = {}
 auth.stats_users = {}
 auth.secret_file = ""
-pool.pool_mode = "session"
+pool.pool_mode = "transaction"
 pool.default_pool_size = 20
 pool.min_pool_size = 0
 pool.reserve_pool_size = 0
@@ -171,11 +171,11 @@ func TestSettingsAreSound(t *testing.T) {
 
 func TestNotYet(t *testing.T) {
 	t.Parallel()
-	c, err := Load("", []string{"POSTERN_LISTEN_PROXY_PROTOCOL_FROM=10.0.0.1", "POSTERN_WAKE_TIMEOUT=1s", "POSTERN_POOL_PIN=false"}, nil)
+	c, err := Load("", []string{"POSTERN_LISTEN_PROXY_PROTOCOL_FROM=10.0.0.1", "POSTERN_WAKE_TIMEOUT=1s", "POSTERN_WAKE_PROCESS_SPARES=1"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(c.NotYet()); got != "[listen.proxy_protocol_from pool.pin]" {
+	if got := fmt.Sprint(c.NotYet()); got != "[listen.proxy_protocol_from wake.process.spares]" {
 		t.Errorf("got %s", got)
 	}
 }

@@ -15,7 +15,7 @@ func Default() Config {
 		Router: Router{Separator: ".", Region: "local"},
 		Auth:   Auth{HideUnknownTenants: true},
 		Pool: Pool{
-			PoolMode:              "session",
+			PoolMode:              "transaction",
 			DefaultPoolSize:       20,
 			ReservePoolTimeout:    seconds(5),
 			MaxPreparedStatements: 200,

@@ -127,8 +127,6 @@ POSTERN_LIMITS_MAX_CLIENT_CONN: limits.max_client_conn: "1k" must be a whole num
 POSTERN_POOL_PIN: pool.pin: "yes" must be true or false
 flag: http.listne: unknown key; the nearest known one is "http.listen"
 flag: log.level: "loud" is none of ["debug" "info" "warn" "error"]`},
-		{name: "transaction pooling", file: "pool = { pool_mode = \"transaction\" }",
-			want: `FILE:1: pool.pool_mode: "transaction" is not there yet; this version pools by "session" only`},
 		{name: "top level", file: "pool_mode = \"session\"\nPool = {}\nmeter = 7\nwake.process = []",
 			want: `FILE:1: pool_mode: unknown key; the nearest known one is "pool.pool_mode"
 FILE:2: Pool: unknown key; the nearest known one is "pool"

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"postern/catalog"
 	"postern/proxy/auth"
 	"postern/proxy/engine"
 	"postern/proxy/pool"
@@ -17,22 +16,35 @@ import (
 	"postern/wake"
 )
 
-// Attach implements engine.Host: it wakes the tenant of a client that was
-// greeted from memory, and connects.
-func (s *session) Attach(ctx context.Context) (engine.Peer, error) {
+// Attach implements engine.Host: it wakes the tenant if need be, and connects or
+// waits for a server connection of the pool.
+func (s *session) Attach(ctx context.Context, want relay.Settings) (engine.Peer, error) {
 	defer s.enter(relaying)
-	backend, err := s.connect(ctx)
+	var peer engine.Peer
+	var err error
+	if s.pooled != nil {
+		peer, err = s.borrow(ctx, want)
+	} else {
+		peer, err = s.attachAlone(ctx)
+	}
 	var last *engine.LastWords
 	if errors.As(err, &last) {
 		// What was remembered has turned out not to be true.
 		s.forget(context.WithoutCancel(ctx))
 	}
+	return peer, err
+}
+
+// attachAlone makes a server connection that is the session's to its end.
+func (s *session) attachAlone(ctx context.Context) (engine.Peer, error) {
+	backend, err := s.connect(ctx)
 	if err != nil {
 		return engine.Peer{}, err
 	}
 	s.attached(backend)
 	s.remember(s.greeting(), backend.Parameters)
-	ahead := slices.Concat(s.news(backend.Parameters), backend.Notices, backend.Early)
+	told := s.tenant.Greetings[s.greeting().Key()].Parameters
+	ahead := slices.Concat(s.news(told, backend.Parameters), backend.Notices, backend.Early)
 	return engine.Peer{Conn: backend, Ahead: ahead}, nil
 }
 
@@ -42,9 +54,9 @@ func (s *session) attached(backend *pool.Server) {
 	s.server.config.Metrics.ServerConnections.WithLabelValues("active").Inc()
 }
 
-// news encodes what differs from the greeting that the client had.
-func (s *session) news(parameters map[string]string) []byte {
-	told := withApplicationName(s.tenant.Greetings[s.greeting().Key()].Parameters, s.identity.Settings[applicationName])
+// news encodes what differs from the parameters that the client was told.
+func (s *session) news(told, parameters map[string]string) []byte {
+	told = withApplicationName(told, s.identity.Settings[applicationName])
 	differs := maps.Clone(parameters)
 	maps.DeleteFunc(differs, func(name, value string) bool {
 		known, ok := told[name]
@@ -57,74 +69,32 @@ func (s *session) news(parameters map[string]string) []byte {
 // client's role. What the backend itself refuses is an *engine.LastWords, all
 // else a *wire.Error, unless ctx has ended.
 func (s *session) connect(ctx context.Context) (*pool.Server, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, s.server.config.WakeTimeout, errors.New("wake.timeout has passed"))
+	ctx, cancel := context.WithTimeoutCause(ctx, s.server.config.WakeTimeout, errWakeTimeout)
 	defer cancel()
-	for pause := 10 * time.Millisecond; ; pause *= 2 {
-		t, err := s.current(ctx)
-		if err != nil {
-			return nil, err
-		}
-		s.enter(waking)
-		endpoint, err := s.server.config.Gate.Ready(ctx, t)
-		if err != nil {
-			return nil, unready(err)
-		}
-		s.enter(connecting)
-		backend, err := s.dial(ctx, endpoint)
-		if err == nil {
-			return backend, nil
-		}
-		// The instance may just be stopping or starting; not a byte of the
-		// client's was sent.
-		if !safeToRetry(err) || pause > time.Second || !sleep(ctx, pause) {
-			return nil, s.connectFailure(err)
-		}
+	if err := s.wake(ctx); err != nil {
+		return nil, err
 	}
-}
-
-// current returns the tenant's record as it is now, if it still takes clients.
-func (s *session) current(ctx context.Context) (*catalog.Tenant, error) {
-	t, err := s.server.config.Catalog.Lookup(ctx, s.tenant.ID)
-	switch {
-	case err != nil && !errors.Is(err, catalog.ErrNotFound):
-		return s.tenant, nil // known tenants go on while the catalog is away
-	case err != nil || t.UID != s.tenant.UID:
-		return nil, admissible(&catalog.Tenant{State: catalog.Deleting})
+	s.enter(connecting)
+	backend, err := s.dialer.connect(ctx)
+	if err != nil {
+		return nil, s.connectFailure(err)
 	}
-	return t, admissible(t)
+	return backend, nil
 }
 
-func (s *session) dial(ctx context.Context, endpoint wake.Endpoint) (*pool.Server, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.server.config.ConnectTimeout)
-	defer cancel()
-	return pool.Connect(ctx,
-		pool.Target{Network: endpoint.Network, Address: endpoint.Address, TLS: endpoint.TLS},
-		pool.Login{
-			Role: s.identity.Role, Database: s.identity.Database, Settings: s.identity.Settings,
-			Replication: s.identity.Replication, Keys: s.keys,
-		})
-}
-
-func safeToRetry(err error) bool {
-	var unreachable *pool.UnreachableError
-	var refused *pool.RefusedError
-	return errors.As(err, &unreachable) || errors.As(err, &refused) && refused.SafeToRetry()
-}
-
-// sleep waits for d and reports whether ctx let it.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+// wake waits until the tenant runs.
+func (s *session) wake(ctx context.Context) error {
+	s.enter(waking)
+	_, err := s.dialer.ready(ctx)
+	return err
 }
 
 // connectFailure turns the error of a server connection into the client's.
 func (s *session) connectFailure(err error) error {
+	var failure *wire.Error
+	if errors.As(err, &failure) {
+		return err
+	}
 	var refused *pool.RefusedError
 	stale := errors.Is(err, auth.ErrOtherVerifier)
 	if errors.As(err, &refused) {
@@ -137,19 +107,23 @@ func (s *session) connectFailure(err error) error {
 		// The password has changed behind our back, so the one that the client
 		// has proved is the old one.
 		s.server.config.Roles.Suspect(s.tenant.ID)
-		failure := &wire.Error{
+		return s.lastWords(&wire.Error{
 			Code:    wire.InvalidPassword,
 			Message: fmt.Sprintf("password authentication failed for user %q", s.opening.Startup.User),
 			Hint:    "The password was changed; connect again with the new one.",
 			Kind:    "verifier_changed",
 			Cause:   err,
-		}
-		return &engine.LastWords{Message: s.Explain(failure).AppendFatal(nil), Err: failure}
+		})
 	}
 	return &wire.Error{
 		Code: wire.CannotConnectNow, Message: "cannot connect to the tenant's Postgres", Kind: "connect_failed",
 		Hint: "Try again in a few seconds.", RetryAfter: 5 * time.Second, Cause: err,
 	}
+}
+
+// lastWords makes failure end the session, not only a statement.
+func (s *session) lastWords(failure *wire.Error) *engine.LastWords {
+	return &engine.LastWords{Message: s.Explain(failure).AppendFatal(nil), Err: failure}
 }
 
 // unready turns the Gate's error into the client's.

@@ -105,7 +105,8 @@ func (r *cancelRegistry) result(ctx context.Context, request *wire.CancelRequest
 }
 
 // cancelStatement ends what the session waits for or runs. The server connection
-// is the session's own to its end, so nobody else's statement can be hit.
+// stays the session's until the request has arrived, so nobody else's statement
+// can be hit.
 func (s *session) cancelStatement(ctx context.Context) string {
 	canceled := &wire.Error{
 		Code: wire.QueryCanceled, Message: "canceling statement due to user request", Kind: "canceled",
@@ -121,7 +122,16 @@ func (s *session) cancelStatement(ctx context.Context) string {
 	case !conversation.Attached() || !conversation.Busy():
 		return "idle"
 	}
-	if err := s.backend.Cancel(ctx); err != nil {
+	sent, err := true, error(nil)
+	if s.pooled != nil {
+		sent, err = s.cancelLent(ctx)
+	} else {
+		err = s.backend.Cancel(ctx)
+	}
+	if !sent {
+		return "idle"
+	}
+	if err != nil {
 		s.log.Warn("cannot pass a cancel request on", "error", err)
 		return "failed"
 	}

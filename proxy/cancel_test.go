@@ -50,7 +50,7 @@ func TestCancelRunningStatement(t *testing.T) {
 	t.Parallel()
 	pgtest.EachVersion(t, func(t *testing.T, major int) {
 		pg := pgtest.Start(t, pgtest.Config{Major: major})
-		w := newWorld(t, pg, nil)
+		w := newWorld(t, pg, inSession)
 		long := w.target()
 		long.Protocol = wire.Version32 // A12: a key of 32 bytes
 		inTLS := w.target()

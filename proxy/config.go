@@ -10,6 +10,7 @@ import (
 
 	"postern/catalog"
 	"postern/proxy/meter"
+	"postern/proxy/pool"
 	"postern/router"
 	"postern/wake"
 )
@@ -45,8 +46,8 @@ type Gate interface {
 type Roles interface {
 	// Refresh reads the roles of a running tenant again; it wakes nothing.
 	Refresh(ctx context.Context, id catalog.TenantID) error
-	// Suspect is told of a login that failed; it may refresh in its own time, at
-	// most once a second, and does not block.
+	// Suspect is told of a login that failed, or that no server has checked; it may
+	// refresh in its own time, at most once a second, and does not block.
 	Suspect(id catalog.TenantID)
 }
 
@@ -84,11 +85,41 @@ type Config struct {
 	// ConnectTimeout bounds one try to connect to a server; 0 means 15 s.
 	// PgBouncer's server_connect_timeout.
 	ConnectTimeout time.Duration
+	// PoolMode is router.Session or router.Transaction, for clients who ask for
+	// neither and whose tenant has none of its own; "" means transaction (pool.pool_mode).
+	PoolMode string
+	// Pool bounds the server connections in transaction mode.
+	Pool pool.Config
+	// QueryWaitTimeout bounds how long a statement waits for a server connection;
+	// the session ends then. 0 means 2 min. PgBouncer's query_wait_timeout.
+	QueryWaitTimeout time.Duration
+	// MaxPreparedStatements is how many prepared statements are kept on a server
+	// connection; 0 means 200, less than 0 none. PgBouncer's max_prepared_statements.
+	MaxPreparedStatements int
+	// NoPins lends server connections on whatever session state is on them but
+	// settings and prepared statements, as PgBouncer does (pool.pin = false).
+	NoPins bool
+	// Reset is when DISCARD ALL is run on a server connection before another client
+	// gets it; "" means ResetPinned (pool.reset).
+	Reset Reset
 	// Metrics are counted in; nil counts nowhere that can be seen.
 	Metrics *meter.Metrics
 	// Log defaults to slog.Default.
 	Log *slog.Logger
 }
+
+// Reset is when server connections are cleaned of what their last client has left.
+type Reset string
+
+const (
+	// ResetPinned: after a client that has left state behind that could be seen.
+	ResetPinned Reset = "pinned"
+	// ResetChange: besides, whenever another client gets the connection, since
+	// functions can leave state that cannot be seen.
+	ResetChange Reset = "change"
+	// ResetAlways: after each use.
+	ResetAlways Reset = "always"
+)
 
 func (c Config) withDefaults() Config {
 	if c.MaxClients == 0 {
@@ -101,6 +132,7 @@ func (c Config) withDefaults() Config {
 		{&c.LoginTimeout, 60 * time.Second},
 		{&c.WakeTimeout, 30 * time.Second},
 		{&c.ConnectTimeout, 15 * time.Second},
+		{&c.QueryWaitTimeout, 2 * time.Minute},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value
@@ -109,8 +141,20 @@ func (c Config) withDefaults() Config {
 	if c.Metrics == nil {
 		c.Metrics = meter.New(prometheus.NewRegistry())
 	}
+	if c.MaxPreparedStatements == 0 {
+		c.MaxPreparedStatements = 200
+	}
+	if c.PoolMode == "" {
+		c.PoolMode = router.Transaction
+	}
+	if c.Reset == "" {
+		c.Reset = ResetPinned
+	}
 	if c.Log == nil {
 		c.Log = slog.Default()
+	}
+	if c.Pool.Log == nil {
+		c.Pool.Log = c.Log
 	}
 	return c
 }

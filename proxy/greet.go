@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"postern/catalog"
 	"postern/proxy/engine"
 	"postern/proxy/wire"
+	"postern/router"
 )
 
 // applicationName is left out of what makes two logins the same: every tool has
@@ -25,24 +27,19 @@ func (s *session) greet() error {
 	if _, err := s.conn.Write(mustEncode(nil, &pgproto3.AuthenticationOk{})); err != nil {
 		return err
 	}
-	greeting := s.greeting()
-	known, remembered := s.tenant.Greetings[greeting.Key()]
-	_, awake := s.server.config.Gate.Awake(s.tenant.ID)
-	fromMemory := remembered && !awake && s.identity.Replication == "" && plainName(s.identity.Settings[applicationName])
-
+	s.dialer = newDialer(s)
 	conversation := engine.New(s.conn, s)
 	var b []byte
-	if fromMemory {
-		b = appendParameters(nil, withApplicationName(known.Parameters, s.identity.Settings[applicationName]))
+	var err error
+	if s.pools() {
+		s.pooled = newPooled(s)
+		conversation.Pool(&s.server.relay, s.pooled.own)
+		b, err = s.greetPooled()
 	} else {
-		backend, err := s.connect(s.ctx)
-		if err != nil {
-			return err
-		}
-		s.attached(backend)
-		conversation.Attach(engine.Peer{Conn: backend, Ahead: backend.Early})
-		s.remember(greeting, backend.Parameters)
-		b = backend.Said
+		b, err = s.greetAlone(conversation)
+	}
+	if err != nil {
+		return err
 	}
 	s.key = s.server.cancels.add(s)
 	b = mustEncode(b, &pgproto3.BackendKeyData{ProcessID: s.key.pid, SecretKey: s.key.secret})
@@ -52,6 +49,65 @@ func (s *session) greet() error {
 		return err
 	}
 	return s.begin(conversation)
+}
+
+// pools reports whether the session is in transaction mode.
+func (s *session) pools() bool {
+	mode := cmp.Or(s.identity.PoolMode, s.tenant.PoolMode, s.server.config.PoolMode)
+	return mode == router.Transaction && s.identity.Replication == ""
+}
+
+// known returns what this login was answered before, if that is known to hold.
+func (s *session) known() (parameters map[string]string, ok bool) {
+	name := s.identity.Settings[applicationName]
+	known, ok := s.tenant.Greetings[s.greeting().Key()]
+	if !ok || s.identity.Replication != "" || !plainName(name) {
+		return nil, false
+	}
+	return withApplicationName(known.Parameters, name), true
+}
+
+// greetAlone returns what a client in session mode is told of its server. While
+// the tenant is awake it gets its server connection at once.
+func (s *session) greetAlone(conversation *engine.Conversation) ([]byte, error) {
+	if _, awake := s.server.config.Gate.Awake(s.tenant.ID); !awake {
+		if parameters, ok := s.known(); ok {
+			return appendParameters(nil, parameters), nil
+		}
+	}
+	backend, err := s.connect(s.ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.attached(backend)
+	conversation.Attach(engine.Peer{Conn: backend, Ahead: backend.Early})
+	s.remember(s.greeting(), backend.Parameters)
+	return backend.Said, nil
+}
+
+// greetPooled returns what a client in transaction mode is told of its server.
+func (s *session) greetPooled() ([]byte, error) {
+	p := s.pooled
+	if parameters, ok := s.known(); ok {
+		p.told, p.parameters = baseOf(parameters), parameters
+		s.server.config.Roles.Suspect(s.tenant.ID) // no server has looked at the role
+		return appendParameters(nil, parameters), nil
+	}
+	peer, err := s.borrow(s.ctx, p.own)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Release(peer, engine.Return{Status: 'I'})
+	s.remember(s.greeting(), p.parameters)
+	name := s.identity.Settings[applicationName]
+	if !plainName(name) { // the server has its own way of writing it
+		rows, _, err := s.Ask(s.ctx, peer, "SELECT pg_catalog.current_setting('application_name')", nil)
+		if err != nil {
+			return nil, s.connectFailure(err)
+		}
+		name = *rows[0][0]
+	}
+	return append(appendParameters(nil, withApplicationName(p.parameters, name)), peer.Ahead...), nil
 }
 
 // begin makes the conversation the session's, unless it was told to end

@@ -60,7 +60,7 @@ func (g *gate) Ready(ctx context.Context, _ *catalog.Tenant) (wake.Endpoint, err
 	return g.endpoint, nil
 }
 
-func (g *gate) sleep()     { g.mu.Lock(); g.awake = false; g.mu.Unlock() }
+func (g *gate) stop()      { g.mu.Lock(); g.awake = false; g.mu.Unlock() }
 func (g *gate) count() int { g.mu.Lock(); defer g.mu.Unlock(); return g.wakes }
 
 // world is a Postern with one tenant, "acme", whose Postgres is real.
@@ -125,6 +125,18 @@ func newWorld(t *testing.T, pg *pgtest.Postgres, change func(*proxy.Config)) *wo
 	})
 	return w
 }
+
+// sleep lets the tenant fall asleep, as a wake.Gate would.
+func (w *world) sleep(t *testing.T) {
+	t.Helper()
+	if err := w.server.Release(t.Context(), "acme", false); err != nil {
+		t.Fatal(err)
+	}
+	w.gate.stop()
+}
+
+// inSession is a change of newWorld for tests of session mode.
+func inSession(c *proxy.Config) { c.PoolMode = router.Session }
 
 // roles reads pg_authid as a test may: through psql's eyes.
 type roles struct{ *world }

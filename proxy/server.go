@@ -8,7 +8,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"postern/catalog"
+	"postern/proxy/pool"
+	"postern/proxy/relay"
 	"postern/proxy/wire"
 	"postern/router"
 )
@@ -19,6 +23,10 @@ type Server struct {
 	config    Config
 	admission *router.Admission
 	cancels   *cancelRegistry
+	pools     *pool.Group
+	relay     relay.Config
+	// activeServers counts server connections that a client in transaction mode has.
+	activeServers prometheus.Gauge
 
 	// life ends, with a *wire.Error as its cause, when every session must.
 	life context.Context
@@ -37,13 +45,17 @@ type Server struct {
 func New(config Config) *Server {
 	config = config.withDefaults()
 	s := &Server{
-		config:    config,
-		admission: router.NewAdmission(config.MaxClients),
-		cancels:   newCancelRegistry(config.Secret, config.Number),
-		listeners: make(map[net.Listener]struct{}),
-		sessions:  make(map[*session]struct{}),
-		tenants:   make(map[catalog.TenantID]map[*session]struct{}),
+		config:        config,
+		admission:     router.NewAdmission(config.MaxClients),
+		cancels:       newCancelRegistry(config.Secret, config.Number),
+		pools:         pool.NewGroup(config.Pool),
+		activeServers: config.Metrics.ServerConnections.WithLabelValues("active"),
+		listeners:     make(map[net.Listener]struct{}),
+		sessions:      make(map[*session]struct{}),
+		tenants:       make(map[catalog.TenantID]map[*session]struct{}),
 	}
+	s.relay.MaxStatements = max(0, config.MaxPreparedStatements)
+	s.relay.NoPins = config.NoPins
 	s.life, s.end = context.WithCancelCause(context.Background())
 	return s
 }
@@ -136,4 +148,5 @@ func (s *Server) Drain(ctx context.Context) {
 	}
 	s.end(errDrained)
 	<-done
+	s.pools.Close()
 }

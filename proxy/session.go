@@ -33,7 +33,9 @@ type session struct {
 	tenant   *catalog.Tenant // as it was at login
 	keys     auth.LoginKeys
 
-	backend *pool.Server // the server connection, nil until attached; closed by run
+	dialer  *dialer
+	backend *pool.Server // in session mode, the server connection, nil until attached; closed by run
+	pooled  *pooled      // nil in session mode
 	key     *cancelKey
 
 	// ctx is the session's life, with a *wire.Error as the cause of its end.

@@ -70,7 +70,7 @@ func (w *world) asleep(t *testing.T) {
 	c.Terminate()
 	c.ReadUntilClosed()
 	w.remembered(t)
-	w.gate.sleep()
+	w.sleep(t)
 }
 
 func TestGreetingFromMemory(t *testing.T) {
@@ -146,7 +146,7 @@ func TestRefusalAfterGreeting(t *testing.T) {
 	if failure.Severity != "FATAL" || failure.Code != "53300" || failure.Routine == "" {
 		t.Errorf("got %+v, want the backend's own FATAL 53300", failure)
 	}
-	w.gate.sleep()
+	w.sleep(t)
 	expectFatal(t, w.target(), "53300") // and no greeting from memory any more
 }
 
@@ -156,7 +156,7 @@ var salt = regexp.MustCompile(`s=[A-Za-z0-9+/]{22}==,`)
 func TestB30UnknownLooksLikeWrongPassword(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, pgtest.Start(t, pgtest.Config{}), nil)
-	w.gate.sleep()
+	w.sleep(t)
 	record := func(user, password string) string {
 		target := w.target()
 		target.User, target.Password = user, password
@@ -298,7 +298,7 @@ func TestPasswordChangedBySQL(t *testing.T) {
 	target := w.target()
 	target.Password = "other"
 	pgtest.Connect(t, target)
-	w.gate.sleep()
+	w.sleep(t)
 	expectFatal(t, w.target(), "28P01")
 	pgtest.Connect(t, target)
 }
@@ -347,7 +347,7 @@ func TestA25LoginTimeout(t *testing.T) {
 func TestServerLost(t *testing.T) {
 	t.Parallel()
 	pg := pgtest.Start(t, pgtest.Config{})
-	w := newWorld(t, pg, nil)
+	w := newWorld(t, pg, inSession)
 	idle, busy := pgtest.Connect(t, w.target()), pgtest.Connect(t, w.target())
 	busy.Query("begin; select pg_sleep(60)")
 	busy.Write()

@@ -3,19 +3,22 @@ package proxy
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"postern/catalog"
 	"postern/proxy/wire"
 	"postern/wake"
 )
 
-// Release ends this proxy's sessions that have a server connection to the
-// tenant, each as soon as it is between transactions, and waits for them; it
-// fits wake.GateConfig.Release. Sessions without one stay. When ctx ends before
-// they are idle, those that are left stay too, and the error is a
-// *wake.BusyError. With force it does nothing: the backends end by themselves,
-// and say so to their clients.
+// Release gives up this proxy's server connections to the tenant; it fits
+// wake.GateConfig.Release. Idle ones are closed; those that a client in
+// transaction mode has are waited for. Sessions that keep theirs, in session mode
+// or by pins, are ended, each as soon as it is between transactions; those without
+// one stay. When ctx ends before, those that are left stay too, and the error is
+// a *wake.BusyError. With force nothing is waited for: the backends end by
+// themselves, and say so to their clients.
 func (s *Server) Release(ctx context.Context, id catalog.TenantID, force bool) error {
+	s.closeIdle(ctx, id)
 	if force {
 		return nil
 	}
@@ -28,15 +31,16 @@ func (s *Server) Release(ctx context.Context, id catalog.TenantID, force bool) e
 	busy := 0
 	var left []*session
 	for _, session := range s.sessionsOf(id) {
-		if session.conversation.Attached() {
+		if !session.conversation.Attached() {
+			continue
+		}
+		left = append(left, session)
+		if session.pooled == nil {
 			session.endWhenIdle(suspended)
-			left = append(left, session)
 		}
 	}
 	for _, session := range left {
-		select {
-		case <-session.over:
-		case <-ctx.Done():
+		if !session.released(ctx, suspended) {
 			session.conversation.KeepOn()
 			busy++
 		}
@@ -47,11 +51,47 @@ func (s *Server) Release(ctx context.Context, id catalog.TenantID, force bool) e
 	return nil
 }
 
+// closeIdle closes the idle server connections to the tenant; those that are lent
+// are closed when they come back.
+func (s *Server) closeIdle(ctx context.Context, id catalog.TenantID) {
+	t, err := s.config.Catalog.Lookup(ctx, id)
+	if err != nil {
+		s.config.Log.Warn("cannot close a tenant's server connections", "tenant", id, "error", err)
+		return
+	}
+	s.pools.CloseTenant(t.UID, "it is to be released")
+}
+
+// lookAgain is how often a session is asked whether it has given its server
+// connection back, by somebody who wants the tenant asleep.
+const lookAgain = 5 * time.Millisecond
+
+// released waits until the session has no server connection any more. One that
+// is pinned has to end.
+func (s *session) released(ctx context.Context, because *wire.Error) bool {
+	ticker := time.NewTicker(lookAgain)
+	defer ticker.Stop()
+	for s.conversation.Attached() {
+		if s.conversation.Pins() != 0 {
+			s.endWhenIdle(because)
+		}
+		select {
+		case <-s.over:
+			return true
+		case <-ticker.C:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
 // EndTenant ends every session of the tenant at once with 57P01.
 func (s *Server) EndTenant(id catalog.TenantID) {
 	for _, session := range s.sessionsOf(id) {
 		session.end(errEnded)
 	}
+	s.closeIdle(s.life, id)
 }
 
 // EndRole ends every session of one role of the tenant at once with 57P01.
@@ -60,6 +100,9 @@ func (s *Server) EndRole(id catalog.TenantID, role string) {
 		if session.identity.Role == role {
 			session.end(errEnded)
 		}
+	}
+	if t, err := s.config.Catalog.Lookup(s.life, id); err == nil {
+		s.pools.CloseRole(t.UID, role)
 	}
 }
 
@@ -70,7 +113,7 @@ var errEnded = &wire.Error{
 }
 
 // AwakeBecause lists the clients of this proxy that keep the tenant awake, a
-// phrase each: in session mode, all that have a server connection.
+// phrase each: all that have a server connection.
 func (s *Server) AwakeBecause(id catalog.TenantID) []string {
 	var because []string
 	for _, session := range s.sessionsOf(id) {
@@ -78,8 +121,13 @@ func (s *Server) AwakeBecause(id catalog.TenantID) []string {
 			continue
 		}
 		doing := "connected in session mode"
-		if session.conversation.Busy() {
+		switch pins := session.conversation.Pins(); {
+		case session.conversation.Busy():
 			doing = "at work"
+		case pins != 0:
+			doing = "pinned by " + pins.String()
+		case session.pooled != nil:
+			continue // it has just finished
 		}
 		because = append(because, fmt.Sprintf("client %s, role %s, application %q: %s",
 			session.conn.RemoteAddr(), session.identity.Role, session.identity.Settings[applicationName], doing))

@@ -1,10 +1,22 @@
 package proxy_test
 
 import (
+	"slices"
 	"testing"
 
+	"postern/proxy"
 	"postern/proxy/pgtest"
+	"postern/router"
 )
+
+// scriptsFor are those that must look the same in a pool mode. In transaction mode
+// PostgreSQL's NOTICE about a long application_name is missing: it gives one to
+// the login of a server connection, not to each client that uses it.
+func scriptsFor(mode string) []pgtest.Script {
+	return slices.DeleteFunc(pgtest.Scripts(), func(s pgtest.Script) bool {
+		return mode == router.Transaction && s.Name == "long application name"
+	})
+}
 
 // TestTranscripts holds every conversation of the kit directly and through
 // Postern, on each version of PostgreSQL that is installed.
@@ -12,7 +24,14 @@ func TestTranscripts(t *testing.T) {
 	t.Parallel()
 	pgtest.EachVersion(t, func(t *testing.T, major int) {
 		pg := pgtest.Start(t, pgtest.Config{Major: major})
-		w := newWorld(t, pg, nil)
-		pgtest.Compare(t, pg.Target("app", "app"), w.target())
+		for mode, change := range map[string]func(*proxy.Config){
+			router.Session:     inSession,
+			router.Transaction: nil,
+		} {
+			t.Run(mode, func(t *testing.T) {
+				t.Parallel()
+				pgtest.Compare(t, pg.Target("app", "app"), newWorld(t, pg, change).target(), scriptsFor(mode)...)
+			})
+		}
 	})
 }

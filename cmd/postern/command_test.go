@@ -298,10 +298,10 @@ func TestExplain(t *testing.T) {
 		{"postgres://app:hunter2@acme.db.localhost:6432/?sslmode=require", "acme sni app app transaction connected at once"},
 		{"postgres://app@db.acme.example/x?sslmode=require", "acme hostname app x transaction connected at once"},
 		{"postgres://app@acme-pooler.db.example.com/x?sslmode=require --config " + config, "acme sni app x transaction connected at once"},
-		{"postgres://app.resting@h/app?hostaddr=127.0.0.1&keepalives=1", "resting user app app session connected; the first query wakes the tenant"},
+		{"postgres://app.resting@h/app?hostaddr=127.0.0.1&keepalives=1", "resting user app app transaction connected; the first query wakes the tenant"},
 		{"postgres://app@h/app?sslmode=disable&options=tenant%3Dresting%20pool_mode%3Dtransaction", "resting options app app transaction connected; the first query wakes the tenant"},
-		{"postgres://app.stopped@h/app", "stopped user app app session refused: the tenant is paused (57P03)"},
-		{"postgres://app.nobody@h/app", "nobody user app app session refused: there is no such tenant (28P01)"},
+		{"postgres://app.stopped@h/app", "stopped user app app transaction refused: the tenant is paused (57P03)"},
+		{"postgres://app.nobody@h/app", "nobody user app app transaction refused: there is no such tenant (28P01)"},
 		{"postgres://guest.acme@h/app", "acme user guest app transaction refused: the tenant has no such role with a password (28P01)"},
 	} {
 		var values []string

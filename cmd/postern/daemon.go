@@ -24,6 +24,7 @@ import (
 	"postern/proxy"
 	"postern/proxy/auth"
 	"postern/proxy/meter"
+	"postern/proxy/pool"
 	"postern/router"
 	"postern/wake"
 	"postern/wake/process"
@@ -120,8 +121,21 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 		LoginTimeout:       bound(config.Limits.ClientLoginTimeout),
 		WakeTimeout:        bound(config.Wake.Timeout),
 		ConnectTimeout:     bound(config.Pool.ServerConnectTimeout),
-		Metrics:            metrics,
-		Log:                log,
+		PoolMode:           config.Pool.PoolMode,
+		Pool: pool.Config{
+			Size:           config.Pool.DefaultPoolSize,
+			MinSize:        config.Pool.MinPoolSize,
+			ReserveSize:    config.Pool.ReservePoolSize,
+			ReserveTimeout: time.Duration(config.Pool.ReservePoolTimeout),
+			IdleTimeout:    time.Duration(config.Pool.ServerIdleTimeout),
+			Lifetime:       time.Duration(config.Pool.ServerLifetime),
+		},
+		QueryWaitTimeout:      bound(config.Pool.QueryWaitTimeout),
+		MaxPreparedStatements: statementsOf(config.Pool.MaxPreparedStatements),
+		NoPins:                !config.Pool.Pin,
+		Reset:                 proxy.Reset(config.Pool.Reset),
+		Metrics:               metrics,
+		Log:                   log,
 	})
 	d.api = api.New(api.Config{
 		Store:         store,
@@ -282,6 +296,14 @@ func bound(d configs.Duration) time.Duration {
 func capOf(n int) int {
 	if n == 0 {
 		return uncapped
+	}
+	return n
+}
+
+// statementsOf is a number of prepared statements as package proxy takes it.
+func statementsOf(n int) int {
+	if n == 0 {
+		return -1
 	}
 	return n
 }

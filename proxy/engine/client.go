@@ -15,32 +15,37 @@ import (
 // terminate is a whole Terminate message.
 var terminate = []byte{wire.MsgTerminate, 0, 0, 0, 4}
 
+// maxGathered is how much is gathered for one write to the server, in bytes.
+const maxGathered = 64 << 10
+
 // pumpClient relays what the client sends until it leaves. Run alone calls it.
-func (c *Conversation) pumpClient(ctx context.Context, pump *serverPump, cancel context.CancelCauseFunc) error {
+func (c *Conversation) pumpClient(ctx context.Context) error {
 	for {
 		step, err := c.look()
-		if err != nil {
-			return err
+		if err == nil {
+			err = c.take(step)
 		}
-		if err := c.take(step); err != nil {
-			return err
+		if step.Pause != relay.None || !step.Moved() || err != nil || len(c.out) > maxGathered {
+			err = errors.Join(err, c.flush())
 		}
-		switch step.Pause {
-		case relay.Goodbye:
+		switch {
+		case err != nil:
+			return err
+		case step.Pause == relay.Goodbye:
 			return nil
-		case relay.NeedServer:
-			if err := c.attach(ctx, pump, cancel); err != nil {
-				return err
-			}
-			continue
-		}
-		if step.Forward+step.Drop > 0 {
-			continue
-		}
-		if c.bye {
+		case step.Pause == relay.NeedServer:
+			err = c.attach(ctx)
+		case step.Pause == relay.Wait:
+			err = c.await(ctx)
+		case step.Pause == relay.Vacate:
+			c.vacate()
+		case step.Moved():
+		case c.bye:
 			return c.leave()
+		default:
+			err = c.read()
 		}
-		if err := c.read(); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -58,12 +63,17 @@ func (c *Conversation) look() (relay.Step, error) {
 	return step, err
 }
 
-// take does what step says.
+// take does what step says, but for the pause; what goes to the server may be
+// gathered until flush.
 func (c *Conversation) take(step relay.Step) error {
-	if step.Forward > 0 {
-		if _, err := c.server.Write(c.in[:step.Forward]); err != nil {
-			return errors.Join(errServerWrite, err)
+	if step.Forward > 0 && len(c.out) == 0 && len(step.Send) == 0 {
+		c.out = c.in[:step.Forward] // as a loan, until the buffer moves
+		if err := c.flush(); err != nil {
+			return err
 		}
+	} else if step.Forward+len(step.Send) > 0 {
+		c.gathered = append(append(append(c.gathered[:0], c.out...), c.in[:step.Forward]...), step.Send...)
+		c.out = c.gathered
 	}
 	if n := step.Forward + step.Drop; n > 0 {
 		c.in = c.in[:copy(c.in, c.in[n:])]
@@ -74,6 +84,19 @@ func (c *Conversation) take(step relay.Step) error {
 	c.writing.Lock()
 	defer c.doneWriting()
 	return c.send(step.Answer, true)
+}
+
+// flush writes what was gathered for the server.
+func (c *Conversation) flush() error {
+	if len(c.out) == 0 {
+		return nil
+	}
+	_, err := c.peer.Write(c.out)
+	c.out = nil
+	if err != nil {
+		return errors.Join(errServerWrite, err)
+	}
+	return nil
 }
 
 // send writes to the client; whole says that b begins with a message. Called
@@ -114,54 +137,95 @@ func (c *Conversation) read() error {
 	return errors.Join(ErrClientLost, err)
 }
 
-// leave is for a client that has closed its side. As with PostgreSQL itself, the
-// statements that it sent before are run and answered.
+// leave is for a client that has closed its side. In session mode the statements
+// that it sent before are run and answered, as by PostgreSQL itself.
 func (c *Conversation) leave() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.server == nil {
+	if !c.relay.HasServer() || c.relay.Pooled() {
 		return ErrClientLost
 	}
 	c.left = true
-	if half, ok := c.server.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+	if half, ok := c.peer.Conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
 		return nil
 	}
 	return ErrClientLost
 }
 
-// attach gets a server connection, or an answer in its place. Meanwhile it reads
-// on, as far as the buffer goes, to notice a client that hangs up.
-func (c *Conversation) attach(ctx context.Context, pump *serverPump, cancel context.CancelCauseFunc) error {
-	waitCtx, endWait := context.WithCancelCause(ctx)
-	defer endWait(nil)
+// vacate sees to it that no idle server connection is in the way of the client's
+// next message.
+func (c *Conversation) vacate() {
+	c.mu.Lock()
+	databases := c.relay.Databases()
+	c.mu.Unlock()
+	c.host.Vacate(databases)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.relay.Vacated()
+}
+
+// await waits until the relay has seen more of the server.
+func (c *Conversation) await(ctx context.Context) error {
+	select {
+	case <-c.progress:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// attach gets a server connection, or an answer in its place.
+func (c *Conversation) attach(ctx context.Context) error {
+	if c.pump != nil {
+		<-c.pump.done // it is giving the one before back
+	}
 	c.mu.Lock()
 	if c.ended {
 		c.mu.Unlock()
 		return net.ErrClosed
 	}
+	want := c.relay.Settings()
+	waitCtx, endWait := context.WithCancelCause(ctx)
+	defer endWait(nil)
 	c.waiting = endWait
 	c.mu.Unlock()
 
-	watched := make(chan struct{})
-	go c.watch(endWait, watched)
-	peer, err := c.host.Attach(waitCtx)
-	c.client.SetReadDeadline(time.Unix(1, 0))
-	<-watched
+	peer, ok := c.host.TryAttach(want)
+	var err error
+	if !ok {
+		peer, err = c.waitForServer(waitCtx, endWait, want)
+	}
 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.waiting = nil
 	if ctx.Err() != nil {
+		if err == nil {
+			c.host.Release(peer, Return{Status: 'I'})
+		}
 		return context.Cause(ctx)
 	}
-	c.client.SetReadDeadline(time.Time{})
 	if err != nil {
 		return c.refuse(waitCtx, err)
 	}
-	c.server = peer.Conn
-	c.relay.Attached()
-	go pump.run(ctx, peer, cancel)
+	c.attached(ctx, peer)
 	return nil
+}
+
+// waitForServer waits for a server connection. Meanwhile it reads on, as far as
+// the buffer goes, to notice a client that hangs up.
+func (c *Conversation) waitForServer(ctx context.Context, endWait context.CancelCauseFunc, want relay.Settings) (Peer, error) {
+	watched := make(chan struct{})
+	go c.watch(endWait, watched)
+	peer, err := c.host.Attach(ctx, want)
+	c.client.SetReadDeadline(time.Unix(1, 0))
+	<-watched
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.interrupted {
+		c.client.SetReadDeadline(time.Time{})
+	}
+	return peer, err
 }
 
 // refuse makes the relay answer in place of the server, or returns why the
@@ -172,13 +236,11 @@ func (c *Conversation) refuse(waitCtx context.Context, err error) error {
 	}
 	var last *LastWords
 	var failure *wire.Error
-	switch {
-	case errors.As(err, &last) || !errors.As(err, &failure):
+	if errors.As(err, &last) || !errors.As(err, &failure) {
 		return err
-	default:
-		c.relay.Refuse(c.host.Explain(failure))
-		return nil
 	}
+	c.relay.Refuse(c.host.Explain(failure))
+	return nil
 }
 
 // watch reads while a server connection is waited for, until the read deadline

@@ -12,39 +12,6 @@ import (
 	"postern/proxy/wire"
 )
 
-// Host is the session as its conversation sees it.
-type Host interface {
-	// Attach returns a server connection that is logged in and idle; the host
-	// keeps owning it. ctx ends if the client hangs up or cancels. A *wire.Error
-	// fails the statement that asked and keeps the session, a *LastWords ends it.
-	Attach(ctx context.Context) (Peer, error)
-	// Changed is called when statements that may have changed what Postern
-	// remembers of the tenant have succeeded, before the client learns of it.
-	Changed(ctx context.Context, effects relay.Effects)
-	// Explain returns err with what only the session knows, for the client.
-	Explain(err *wire.Error) *wire.Error
-}
-
-// Peer is a server connection with what comes before anything that is read from
-// it: what was read already, and whole messages of the host's own before that.
-type Peer struct {
-	net.Conn
-	Ahead []byte
-}
-
-// LastWords is an error that ends the session with bytes that another has
-// written, such as a backend's own ErrorResponse.
-type LastWords struct {
-	// Message is sent as it is: whole messages, FATAL the last.
-	Message []byte
-	Err     error
-}
-
-func (e *LastWords) Error() string { return e.Err.Error() }
-
-// Unwrap returns the cause.
-func (e *LastWords) Unwrap() error { return e.Err }
-
 // How a conversation ends other than by the client's Terminate, for errors.Is.
 var (
 	// ErrClientLost: the client hung up without a word.
@@ -65,14 +32,23 @@ const bufferSize = 32 << 10
 // have stopped reading.
 const lastWordsTimeout = time.Second
 
-// Conversation is one client's session in session mode, from its login to its
-// end. Make one with New; it has one Run.
+// Conversation is one client's session from its login to its end. Make one with
+// New; it has one Run.
 type Conversation struct {
-	client net.Conn
-	host   Host
-	in     []byte // the client pump's buffer: what was read and not dealt with
-	ahead  []byte // of the server that was there before Run
-	bye    bool   // the client has said Terminate or closed its side; client pump's
+	client   net.Conn
+	host     Host
+	cancel   context.CancelCauseFunc // ends Run
+	progress chan struct{}           // holds a token when the relay has seen more of the server
+
+	// The client pump's own.
+	in       []byte // what was read and not dealt with
+	out      []byte // what goes to the server with the next flush
+	gathered []byte // room for out
+	bye      bool   // the client has closed its side
+	peer     Peer   // the server connection: set under mu, and valid while the relay has one
+	pump     *serverPump
+
+	buffer []byte // of the pump that runs
 
 	bytesIn, bytesOut atomic.Int64
 
@@ -82,61 +58,102 @@ type Conversation struct {
 
 	mu      sync.Mutex
 	relay   relay.Session           // under mu
-	server  net.Conn                // under mu; nil until attached
 	left    bool                    // under mu: the client has left, the server may too
 	ending  *wire.Error             // under mu: to be said when idle
 	ended   bool                    // under mu: it was said
 	torn    bool                    // under mu: the client has part of a message and gets no more
 	missed  bool                    // under mu: whole messages could not be sent, and the client is between two
 	waiting context.CancelCauseFunc // under mu: ends the wait for a server
+
+	interrupted bool  // under mu: deadlines have been set to end everything
+	deaf        bool  // under mu: the client gets nothing more
+	lostClient  error // under mu: how the server's pump found that the client is gone
 }
 
 // New returns the conversation of a client that has been greeted.
 func New(client net.Conn, host Host) *Conversation {
-	return &Conversation{client: client, host: host, in: make([]byte, 0, bufferSize)}
+	return &Conversation{client: client, host: host, in: make([]byte, 0, bufferSize), progress: make(chan struct{}, 1)}
 }
 
-// Attach gives the conversation its server connection before Run.
+// Pool puts the conversation into transaction mode; see relay.Session.Pool. It is
+// called before Attach and Run, if at all.
+func (c *Conversation) Pool(config *relay.Config, own relay.Settings) { c.relay.Pool(config, own) }
+
+// Attach gives the conversation its server connection before Run. In session mode
+// it is the client's to the end, and Run does not give it back.
 func (c *Conversation) Attach(server Peer) {
-	c.server, c.ahead = server.Conn, server.Ahead
-	c.relay.Attached()
+	c.peer = server
+	c.relay.Attached(server.Server)
 }
 
 // Run relays until somebody leaves or ctx ends, whose cause, if it is a
 // *wire.Error, is the client's last message. It is nil after the client's
-// Terminate. Run closes nothing; both connections are of no further use.
+// Terminate. Run does not close the client's connection, which is of no further
+// use.
 func (c *Conversation) Run(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	life := ctx
+	ctx, c.cancel = context.WithCancelCause(ctx)
+	defer c.cancel(nil)
 	interrupted := context.AfterFunc(ctx, c.interrupt)
 	defer interrupted()
 
-	pump := &serverPump{conversation: c, done: make(chan struct{})}
-	if c.server != nil {
-		go pump.run(ctx, Peer{c.server, c.ahead}, cancel)
+	if c.relay.HasServer() {
+		c.mu.Lock()
+		c.attached(ctx, c.peer)
+		c.mu.Unlock()
 	}
-	err := c.pumpClient(ctx, pump, cancel)
-	if c.Attached() {
-		if err != nil && !errors.Is(err, errServerWrite) {
-			cancel(err) // the server pump has nobody to talk to
-		}
-		<-pump.done
+	err := c.pumpClient(ctx)
+	if c.relay.Pooled() {
+		err = c.finish(ctx, life, err)
+	} else {
+		err = c.finishAlone(ctx, err)
 	}
-	err = c.reason(ctx, pump, err)
 	c.lastWords(err)
 	return err
 }
 
+// finishAlone ends a conversation in session mode whose client pump has returned
+// err, and returns why it ended.
+func (c *Conversation) finishAlone(ctx context.Context, err error) error {
+	if c.pump != nil {
+		if err != nil && !errors.Is(err, errServerWrite) {
+			c.cancel(err) // the server pump has nobody to talk to
+		}
+		<-c.pump.done
+	}
+	return c.reason(ctx, err)
+}
+
+// finish is finishAlone in transaction mode.
+func (c *Conversation) finish(ctx, life context.Context, err error) error {
+	c.mu.Lock()
+	if c.lostClient != nil {
+		err = c.lostClient
+	}
+	gentle := err == nil || c.ended || errors.Is(err, ErrClientLost)
+	c.mu.Unlock()
+	if !gentle {
+		if !errors.Is(err, errServerWrite) {
+			c.cancel(err)
+		}
+		if c.pump != nil {
+			<-c.pump.done
+		}
+	}
+	c.giveBack(life, gentle)
+	return c.reason(ctx, err)
+}
+
 // reason returns why the conversation ended, from what made the client pump
 // return: whoever ended first knows.
-func (c *Conversation) reason(ctx context.Context, pump *serverPump, err error) error {
+func (c *Conversation) reason(ctx context.Context, err error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case c.ended:
 		return c.ending
-	case pump.first:
-		return pump.err
+	case c.pump != nil && c.pump.first:
+		return c.pump.err
 	case err == nil || isTimeout(err):
 		return context.Cause(ctx)
 	}
@@ -147,9 +164,10 @@ func (c *Conversation) reason(ctx context.Context, pump *serverPump, err error) 
 func (c *Conversation) interrupt() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.interrupted = true
 	c.client.SetDeadline(time.Unix(1, 0))
-	if c.server != nil {
-		c.server.SetDeadline(time.Unix(1, 0))
+	if c.relay.HasServer() {
+		c.peer.SetDeadline(time.Unix(1, 0))
 	}
 }
 
@@ -170,7 +188,7 @@ func (c *Conversation) lastWords(err error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	c.mu.Lock()
-	silent := c.ended || c.torn || !c.missed && (c.relay.Fatal() || !c.relay.Boundary())
+	silent := c.ended || c.torn || c.lostClient != nil || !c.missed && (c.relay.Fatal() || !c.relay.Boundary())
 	c.ended = true
 	c.mu.Unlock()
 	if !silent {
@@ -255,7 +273,7 @@ func (c *Conversation) CancelWait(err *wire.Error) bool {
 func (c *Conversation) Attached() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.server != nil
+	return c.relay.HasServer()
 }
 
 // Busy reports whether the client is in a transaction or waits for an answer.
@@ -263,6 +281,16 @@ func (c *Conversation) Busy() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.waiting != nil || !c.relay.Idle()
+}
+
+// Pins returns why the client keeps its server connection between transactions.
+func (c *Conversation) Pins() relay.Pins {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.relay.HasServer() {
+		return 0
+	}
+	return c.relay.Pins()
 }
 
 // Bytes returns what the client has sent and received since its login.

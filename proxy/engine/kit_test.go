@@ -41,12 +41,15 @@ type host struct {
 	attach  func(ctx context.Context) (Peer, error)
 	changed func(relay.Effects)
 	connect func() Peer
+	release func(Peer, Return)
 
 	mu       sync.Mutex
-	attached int // under mu: how often a server was asked for
+	attached int      // under mu: how often a server was asked for
+	canceled int      // under mu
+	returned []Return // under mu: how server connections came back
 }
 
-func (h *host) Attach(ctx context.Context) (Peer, error) {
+func (h *host) Attach(ctx context.Context, _ relay.Settings) (Peer, error) {
 	h.mu.Lock()
 	h.attached++
 	h.mu.Unlock()
@@ -54,6 +57,30 @@ func (h *host) Attach(ctx context.Context) (Peer, error) {
 		return h.attach(ctx)
 	}
 	return h.connect(), nil
+}
+
+func (h *host) TryAttach(relay.Settings) (Peer, bool) { return Peer{}, false }
+
+func (h *host) Release(peer Peer, returned Return) {
+	h.mu.Lock()
+	h.returned = append(h.returned, returned)
+	h.mu.Unlock()
+	if h.release != nil {
+		h.release(peer, returned)
+	}
+}
+
+func (h *host) Ask(_ context.Context, _ Peer, sql string, early []byte) ([][]*string, []byte, error) {
+	return nil, early, nil
+}
+
+func (h *host) Vacate([]string) {}
+
+func (h *host) Cancel(context.Context, Peer) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.canceled++
+	return nil
 }
 
 func (h *host) Changed(_ context.Context, effects relay.Effects) {

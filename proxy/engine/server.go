@@ -5,40 +5,67 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"postern/proxy/relay"
 	"postern/proxy/wire"
 )
 
-// serverPump relays what the server sends. Its Conversation starts it once, when
-// the server connection is there, and waits for it.
+// serverPump relays what one server connection sends, as long as the client has
+// it.
 type serverPump struct {
-	conversation *Conversation
-	done         chan struct{}
-	err          error // set before done is closed, as is first
-	first        bool  // it ended of its own accord
+	done  chan struct{}
+	err   error // set before done is closed, as are the others
+	first bool  // it ended of its own accord, and the conversation with it
+	freed bool  // it has given the server connection back
 }
 
-// run relays until the server closes, and then stops the client pump.
-func (p *serverPump) run(ctx context.Context, server Peer, cancel context.CancelCauseFunc) {
-	defer close(p.done)
-	p.err = p.conversation.pumpServer(ctx, server)
-	p.first = ctx.Err() == nil
-	cancel(p.err)
+// attached makes peer the client's and starts its pump. Called under mu.
+func (c *Conversation) attached(ctx context.Context, peer Peer) {
+	c.peer = peer
+	c.relay.Attached(peer.Server)
+	c.pump = &serverPump{done: make(chan struct{})}
+	go c.runPump(ctx, c.pump, peer)
 }
 
-func (c *Conversation) pumpServer(ctx context.Context, server Peer) error {
-	buffer := make([]byte, bufferSize)
-	held, err := c.toClient(ctx, server.Ahead) // bytes that were read and not forwarded
+// runPump relays until the server connection is free or its server closes it,
+// which stops the client pump.
+func (c *Conversation) runPump(ctx context.Context, pump *serverPump, peer Peer) {
+	defer close(pump.done)
+	pump.err = c.pumpServer(ctx, peer)
+	switch pump.err {
+	case errFree:
+		pump.freed = true
+		c.host.Release(peer, Return{Status: 'I'})
+	case errQuiet:
+	default:
+		if isTimeout(pump.err) {
+			return // somebody wants it to end
+		}
+		pump.first = ctx.Err() == nil
+		c.cancel(pump.err)
+	}
+}
+
+var (
+	errFree  = errors.New("the server connection is free")
+	errQuiet = errors.New("the server has said all that it owed a client who is gone")
+)
+
+func (c *Conversation) pumpServer(ctx context.Context, peer Peer) error {
+	if c.buffer == nil {
+		c.buffer = make([]byte, bufferSize)
+	}
+	held, err := c.toClient(ctx, peer, peer.Ahead) // bytes that were read and not forwarded
 	if err != nil {
 		return err
 	}
-	copy(buffer, server.Ahead[:held]) // part of one message's head
+	copy(c.buffer, peer.Ahead[:held]) // part of one message's head
 	for {
-		n, err := server.Read(buffer[held:])
+		n, err := peer.Read(c.buffer[held:])
 		held += n
 		if n > 0 {
-			left, err := c.toClient(ctx, buffer[:held])
+			left, err := c.toClient(ctx, peer, c.buffer[:held])
 			if err != nil {
 				return err
 			}
@@ -52,33 +79,157 @@ func (c *Conversation) pumpServer(ctx context.Context, server Peer) error {
 
 // toClient forwards b as far as the relay lets it, moves the rest to the front
 // and returns how much that is.
-func (c *Conversation) toClient(ctx context.Context, b []byte) (int, error) {
+func (c *Conversation) toClient(ctx context.Context, peer Peer, b []byte) (int, error) {
 	c.writing.Lock()
 	defer c.doneWriting()
+	defer c.progressed()
 	for rest := b; ; {
 		c.mu.Lock()
-		if c.ended {
+		if c.ended && !c.deaf {
 			c.mu.Unlock()
 			return 0, net.ErrClosed // nothing comes behind the last word
 		}
 		boundary := c.relay.Boundary()
 		step, broken := c.relay.FromServer(rest)
 		effects := c.relay.Effects()
+		deaf, quiet := c.deaf, c.deaf && !c.relay.Waiting()
 		c.mu.Unlock()
-		if step.Forward > 0 {
-			if err := c.send(rest[:step.Forward], boundary); err != nil {
-				return 0, err
-			}
-			rest = rest[step.Forward:]
+		if err := c.pass(rest[:step.Forward], step.Send, boundary, deaf); err != nil {
+			return 0, err
 		}
+		rest = rest[step.Forward+step.Drop:]
 		switch {
 		case broken != nil:
 			return 0, c.lost(fmt.Errorf("server breaks the protocol: %v", broken))
+		case step.Pause == relay.Free:
+			return 0, errFree
 		case step.Pause == relay.Changed:
 			c.host.Changed(ctx, effects)
+		case step.Pause == relay.Settle:
+			var err error
+			if rest, err = c.settle(ctx, peer, rest, deaf); err != nil {
+				return 0, err
+			}
+		case step.Moved():
+		case quiet:
+			return 0, errQuiet
 		default:
 			return copy(b, rest), nil
 		}
+	}
+}
+
+// pass sends to the client, who may be gone by then. In transaction mode the
+// server is heard out nevertheless.
+func (c *Conversation) pass(forward, send []byte, boundary, deaf bool) error {
+	for _, b := range [...][]byte{forward, send} {
+		if len(b) == 0 || deaf {
+			continue
+		}
+		if err := c.send(b, boundary); err != nil {
+			if !c.relay.Pooled() || isTimeout(err) {
+				return err
+			}
+			c.goDeaf(err)
+			return nil
+		}
+		boundary = true // what is sent in place of messages is whole
+	}
+	return nil
+}
+
+// readySize is the length of ReadyForQuery.
+const readySize = wire.HeaderSize + 1
+
+// settle asks the server what the transaction has left behind. rest begins with
+// the ReadyForQuery that is held back, which it returns; the client gets what came
+// behind and besides.
+func (c *Conversation) settle(ctx context.Context, peer Peer, rest []byte, deaf bool) ([]byte, error) {
+	c.mu.Lock()
+	question := c.relay.Question()
+	c.mu.Unlock()
+	rows, asides, err := c.host.Ask(ctx, peer, question, rest[readySize:])
+	c.mu.Lock()
+	if err != nil {
+		c.relay.Unsettled()
+	} else {
+		c.relay.Settled(rows)
+	}
+	c.mu.Unlock()
+	return rest[:readySize], c.pass(asides, nil, true, deaf)
+}
+
+// progressed wakes a client pump that awaits the server.
+func (c *Conversation) progressed() {
+	select {
+	case c.progress <- struct{}{}:
+	default:
+	}
+}
+
+// goDeaf notes that the client is gone, and ends its pump.
+func (c *Conversation) goDeaf(err error) {
+	c.mu.Lock()
+	c.deaf, c.lostClient = true, err
+	c.mu.Unlock()
+	c.client.SetReadDeadline(time.Unix(1, 0))
+}
+
+// drainTimeout bounds how long the server may take to end what a client who is
+// gone has left running, once it was told to cancel it.
+const drainTimeout = 10 * time.Second
+
+// giveBack returns the server connection, if the client still has one at the end
+// of a conversation in transaction mode. With gentle, what the client has left
+// running is ended first, and the connection can be lent again.
+func (c *Conversation) giveBack(life context.Context, gentle bool) {
+	if c.pump == nil {
+		return
+	}
+	torn := len(c.out) > 0
+	c.mu.Lock()
+	c.deaf = true
+	torn = torn || c.relay.Torn()
+	busy := c.relay.HasServer() && c.relay.Waiting()
+	var rest []byte
+	if busy && gentle && !torn {
+		rest = c.relay.Abandon()
+	}
+	c.mu.Unlock()
+	if busy && gentle && !torn {
+		c.drain(life, rest)
+	}
+	c.mu.Lock()
+	if c.relay.HasServer() {
+		c.peer.SetReadDeadline(time.Unix(1, 0)) // the host takes it off
+	}
+	c.mu.Unlock()
+	<-c.pump.done
+	if c.pump.freed {
+		return
+	}
+	c.host.Release(c.peer, Return{
+		Broken:  !gentle || torn || c.relay.Waiting() || c.pump.first || c.relay.Settling() || c.relay.Spoiled(),
+		Status:  c.relay.Status(),
+		Discard: c.relay.Dirty(),
+	})
+}
+
+// drain makes the server come to the end of what it was asked for.
+func (c *Conversation) drain(ctx context.Context, rest []byte) {
+	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
+	defer cancel()
+	if len(rest) > 0 {
+		if _, err := c.peer.Write(rest); err != nil {
+			return
+		}
+	}
+	if err := c.host.Cancel(ctx, c.peer); err != nil {
+		return
+	}
+	select {
+	case <-c.pump.done:
+	case <-ctx.Done():
 	}
 }
 

@@ -13,16 +13,17 @@ type attempt struct {
 	age     int // of the pool when it began
 	ctx     context.Context
 	cancel  context.CancelFunc
-	// owner is the waiter whose connect it is, nil when that waits no longer.
-	owner *waiter
+	// owner is the request whose connect it is, nil when that waits no longer.
+	owner *Request
 }
 
-// begin dials with the connect of w. Called under mu.
-func (p *pool) begin(w *waiter) {
-	a := &attempt{pool: p, connect: w.connect, age: p.age, owner: w}
+// begin dials with the connect of r. Called under mu.
+func (p *pool) begin(r *Request) {
+	a := &attempt{pool: p, connect: r.connect, age: p.age, owner: r}
 	a.ctx, a.cancel = context.WithCancel(p.group.life)
-	w.attempt, w.refusal = a, nil
+	r.attempt, r.refusal = a, nil
 	p.connecting++
+	p.tenant.count(1)
 	p.group.tasks.Go(a.run)
 }
 
@@ -40,6 +41,9 @@ func (a *attempt) run() {
 func (p *pool) dialled(a *attempt, server *Server, err error) {
 	now := time.Now()
 	p.connecting--
+	if err != nil {
+		p.tenant.count(-1)
+	}
 	owner := a.owner
 	if owner != nil {
 		owner.attempt = nil
@@ -47,7 +51,9 @@ func (p *pool) dialled(a *attempt, server *Server, err error) {
 	switch {
 	case err == nil:
 		p.countLent(1)
-		p.put(newConnection(p, server, a.age, now), now)
+		c := newConnection(p, server, a.age, now)
+		p.join(c)
+		p.put(c, now, now)
 	case isFull(err):
 		p.refused(owner, err, now)
 	case owner != nil:
@@ -59,14 +65,13 @@ func (p *pool) dialled(a *attempt, server *Server, err error) {
 	p.group.drop(p)
 }
 
-// abandon ends the dial of a waiter who has left, unless others need it.
-func (p *pool) abandon(w *waiter) {
-	if w.attempt == nil {
+// abandon ends the dial of somebody who has left, unless others need it.
+func (p *pool) abandon(r *Request) {
+	if r.attempt == nil {
 		return
 	}
-	w.attempt.owner = nil
+	r.attempt.owner = nil
 	if p.connecting > p.waiting.length {
-		w.attempt.cancel()
+		r.attempt.cancel()
 	}
-	w.attempt = nil
 }

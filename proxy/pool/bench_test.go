@@ -1,9 +1,11 @@
 package pool
 
 import (
+	"fmt"
 	"runtime"
 	"sync"
 	"testing"
+	"unique"
 )
 
 // One client on a pool that has an idle server connection: what a transaction
@@ -66,18 +68,108 @@ func BenchmarkHandOver(b *testing.B) {
 	})
 }
 
-func TestAcquireOfIdleDoesNotAllocate(t *testing.T) {
-	g, p := NewGroup(Config{IdleTimeout: 1e12, Lifetime: 1e13}), newPeers(t)
+// The same by an event loop.
+func BenchmarkTryAcquire(b *testing.B) {
+	for _, watched := range []bool{false, true} {
+		b.Run(fmt.Sprintf("watched=%v", watched), func(b *testing.B) {
+			g := NewGroup(Config{Size: 20, IdleTimeout: 1e12, Lifetime: 1e13, MaxConnections: 100})
+			defer g.Close()
+			lendOne(b, g, watched)
+			b.ReportAllocs()
+			for b.Loop() {
+				lease, _ := g.TryAcquireAlike(testKey, testAffinity)
+				lease.Release(true)
+			}
+		})
+	}
+}
+
+// Two clients on one server connection, so that each hand-over is to one who
+// waits.
+func BenchmarkEnqueue(b *testing.B) {
+	g := NewGroup(Config{Size: 1})
 	defer g.Close()
-	connect := ConnectFunc(p.connect) // one value, which a client makes once too
-	n := testing.AllocsPerRun(1000, func() {
-		lease, err := g.Acquire(t.Context(), testKey, connect)
+	turn := handOver(b, g)
+	b.ReportAllocs()
+	for b.Loop() {
+		turn()
+	}
+}
+
+var testAffinity = unique.Make("x")
+
+// lendOne has one idle connection in the pool.
+func lendOne(t testing.TB, g *Group, watched bool) {
+	lease, err := g.Acquire(t.Context(), testKey, newPeers(t).connect)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lease.Watched, lease.Affinity = watched, testAffinity
+	lease.Release(true)
+}
+
+// handOver returns what has a client enqueue and another give it the connection.
+func handOver(t testing.TB, g *Group) func() {
+	lendOne(t, g, false)
+	lease, _ := g.TryAcquire(testKey)
+	var requests [2]Request
+	var next *Lease
+	deliver := func(lease *Lease, err error) { next = lease }
+	n := 0
+	t.Cleanup(func() { lease.Release(true) })
+	return func() {
+		n++
+		g.Enqueue(&requests[n%2], testKey, nil, deliver)
+		lease.Release(true)
+		lease = next
+	}
+}
+
+func TestNothingIsAllocated(t *testing.T) { // not parallel: it counts
+	for _, config := range []Config{
+		{Size: 1, IdleTimeout: 1e12, Lifetime: 1e13},
+		{Size: 1, MaxConnections: 10, MaxTenantConnections: 5, Weight: func(string) int { return 2 }},
+	} {
+		g := NewGroup(config)
+		defer g.Close()
+		connect := ConnectFunc(newPeers(t).connect) // one value, which a client makes once too
+		turn := handOver(t, g)
+		check := func(name string, do func()) {
+			if n := testing.AllocsPerRun(1000, do); n > 0 {
+				t.Errorf("%s: %v allocations", name, n)
+			}
+		}
+		check("Enqueue", turn)
+		other := testKey
+		other.Role = "other"
+		first, err := g.Acquire(t.Context(), other, connect)
 		if err != nil {
 			t.Fatal(err)
 		}
-		lease.Release(true)
-	})
-	if n > 0 {
-		t.Errorf("%v allocations", n)
+		first.Affinity = testAffinity
+		first.Release(true)
+		check("Acquire", func() {
+			lease, err := g.Acquire(t.Context(), other, connect)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lease.Release(true)
+		})
+		check("TryAcquire", func() {
+			lease, _ := g.TryAcquire(other)
+			lease.Release(true)
+		})
+		check("TryAcquireAlike", func() {
+			lease, _ := g.TryAcquireAlike(other, testAffinity)
+			lease.Release(true)
+		})
+		check("TryAcquire of nothing", func() { g.TryAcquire(Key{}) })
+		var r Request
+		check("Cancel", func() {
+			g.Enqueue(&r, testKey, connect, nil)
+			if !r.Cancel() {
+				t.Fatal("not cancelled")
+			}
+		})
 	}
 }

@@ -38,14 +38,31 @@ type Login struct {
 
 // Server is a server connection that is logged in and idle. Close ends it.
 type Server struct {
+	// Conn can be replaced by its user while the Server is lent, by a pointer to
+	// what wraps the same socket; the pool closes what is here then, from any
+	// goroutine.
 	net.Conn
-	// Parameters is what the server reported at login (ParameterStatus).
+	// Parameters is what the server reported at login (ParameterStatus), and to
+	// Ask and Recover since. Nobody else changes it, unless the user of the
+	// connection does.
 	Parameters map[string]string
 	// Said is what the server told the client at login, ParameterStatus and
 	// NoticeResponse, whole and in order; Notices are the latter alone.
 	Said, Notices []byte
 	// Early is what was read behind ReadyForQuery; its last message may be cut.
 	Early []byte
+	// Memory is what the user of the connection wants to keep with it from one
+	// lend to the next, such as which prepared statements it has. The pool never
+	// looks at it. It is nil after login.
+	Memory any
+	// Affinity is what TryAcquireAlike compares, of a comparable type; nil after
+	// login. It belongs to the user of the connection, who sets it before Release.
+	Affinity any
+	// Watched says that its user will see by itself what arrives while the
+	// connection is idle, and call Lease.Inspect then, so that the pool need not
+	// look before each lend. Set it before Release. Deadlines are the watcher's
+	// too.
+	Watched bool
 
 	target Target
 	key    wire.CancelRequest // none if PID is 0: some gateways give no key
@@ -62,20 +79,23 @@ func Connect(ctx context.Context, target Target, login Login) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
-	s := &Server{Conn: conn, Parameters: make(map[string]string), target: target}
-	err = s.login(login)
-	if !stop() && err == nil {
-		err = context.Cause(ctx)
-	}
-	if err != nil {
+	s := &Server{Conn: conn, target: target}
+	if err := s.obey(ctx, func() error { return s.login(login) }); err != nil {
 		conn.Close()
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
 		return nil, fmt.Errorf("log in at the server: %w", err)
 	}
 	return s, nil
+}
+
+// obey talks to the server until ctx ends. The error is the cause of that then,
+// and s can only be closed.
+func (s *Server) obey(ctx context.Context, talk func() error) error {
+	stop := context.AfterFunc(ctx, func() { s.SetDeadline(time.Unix(1, 0)) })
+	err := talk()
+	if !stop() { // the deadline is passed, or will be
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // dial connects, and negotiates TLS if target asks for it.

@@ -1,7 +1,10 @@
 package pool
 
 import (
+	"context"
+	"crypto/tls"
 	"math/rand/v2"
+	"net"
 	"time"
 
 	"postern/proxy/wire"
@@ -15,11 +18,17 @@ type connection struct {
 	lease  Lease
 	peek   peek
 	age    int       // of the pool when the dial began
+	made   time.Time // when it was logged in
 	end    time.Time // of its lifetime, zero if it has none
+	// The addresses of its ends.
+	local, remote net.Addr
+	secure        bool // with TLS
+	used          bool // by a client; belongs to whom it is lent
 
 	state state
+	since time.Time // when it came to that
 	clean bool      // whether it can be told goodbye, once it is gone
-	since time.Time // when it became idle
+	index int       // in the pool's all
 	// expiry is a time at which it may have been idle for long enough.
 	expiry deadline
 }
@@ -34,10 +43,11 @@ const (
 )
 
 func newConnection(p *pool, server *Server, age int, now time.Time) *connection {
-	c := &connection{pool: p, server: server, age: age}
+	c := &connection{pool: p, server: server, age: age, made: now, since: now}
+	c.local, c.remote = server.LocalAddr(), server.RemoteAddr()
+	_, c.secure = server.Conn.(*tls.Conn)
 	c.lease = Lease{Server: server, connection: c}
 	c.expiry.run = c.expire
-	c.peek.init(server.Conn)
 	if lifetime := p.group.config.Lifetime; lifetime > 0 {
 		c.end = now.Add(lifetime - lifetime/10 + rand.N(lifetime/5+1))
 	}
@@ -46,8 +56,7 @@ func newConnection(p *pool, server *Server, age int, now time.Time) *connection 
 
 // giveBack ends a lend.
 func (c *connection) giveBack(clean bool) {
-	if clean {
-		c.server.Early, c.server.Notices = nil, nil
+	if clean && !c.server.Watched {
 		clean = c.server.SetDeadline(time.Time{}) == nil // an error if it is closed
 	}
 	g := c.pool.group
@@ -58,7 +67,7 @@ func (c *connection) giveBack(clean bool) {
 	case c.state != lent:
 		panic("pool: a Lease was released twice")
 	case clean:
-		c.pool.put(c, now)
+		c.pool.put(c, now, now)
 	default:
 		c.pool.discard(c, false, now)
 	}
@@ -110,8 +119,34 @@ func (c *connection) expire(now time.Time) {
 
 // close ends the connection. Called without mu.
 func (c *connection) close() {
-	if c.clean { // so there is room for five bytes in its send buffer
-		c.server.Write([]byte{wire.MsgTerminate, 0, 0, 0, 4})
+	if c.clean {
+		c.sayGoodbye()
 	}
 	c.server.Close()
+}
+
+// sayGoodbye does not wait: the connection is idle, so there is room for five
+// bytes in its send buffer.
+func (c *connection) sayGoodbye() { c.server.Write([]byte{wire.MsgTerminate, 0, 0, 0, 4}) }
+
+// patience is how long a server may take to end a session after a goodbye.
+const patience = time.Second
+
+// depart is the goroutine of a connection that is closed in place of another,
+// which must not be dialled before PostgreSQL has freed the place: that is as soon
+// as its end can be read (PROTOCOL G110).
+func (c *connection) depart() {
+	g := c.pool.group
+	c.server.SetDeadline(time.Now().Add(patience))
+	stop := context.AfterFunc(g.life, func() { c.server.SetDeadline(time.Unix(1, 0)) })
+	c.sayGoodbye()
+	var b [512]byte
+	for {
+		if _, err := c.server.Read(b[:]); err != nil {
+			break
+		}
+	}
+	stop()
+	c.server.Close()
+	g.left(c)
 }

@@ -5,8 +5,11 @@
 //
 // Connect makes one server connection, for a client that has it to itself. A
 // Group lends them from pools: the oldest waiter first, the connection that was
-// in use last first, no more than a pool may have, never one that the server has
-// closed meanwhile. The package wakes nothing, relays nothing and resets nothing:
+// in use last first, no more than a pool, a tenant and all together may have,
+// each tenant its share of them, never one that the server has closed meanwhile.
+// Ask and Recover talk to the server between one client and the next.
+//
+// The package wakes nothing and relays nothing, and resets nothing by itself:
 // whoever gives a connection back says whether it is clean.
 //
 //	group := pool.NewGroup(pool.Config{Size: 20})
@@ -16,6 +19,15 @@
 //		return pool.Connect(ctx, target, login)
 //	})
 //	if err != nil { … }
-//	clean := relay(lease) // until ReadyForQuery 'I' with nothing outstanding
-//	lease.Release(clean)
+//	status, changed := relay(lease) // until ReadyForQuery with nothing outstanding
+//	err = lease.Recover(ctx, status, changed)
+//	lease.Release(err == nil)
+//
+// An event loop has nobody who could wait:
+//
+//	lease, ok := group.TryAcquireAlike(key, client.settings)
+//	if !ok {
+//		group.Enqueue(&client.request, key, client.connect, client.lent)
+//		return // until lent is called, or client.request.Cancel
+//	}
 package pool

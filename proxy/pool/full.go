@@ -43,7 +43,7 @@ func isFull(err error) bool {
 // refused is for a dial that the server has refused since it is full. owner,
 // which may be nil, goes on waiting as long as the pool has a connection that
 // can come back. Called under mu.
-func (p *pool) refused(owner *waiter, err error, now time.Time) {
+func (p *pool) refused(owner *Request, err error, now time.Time) {
 	if owner != nil {
 		owner.refusal = err
 	}
@@ -62,27 +62,20 @@ func (p *pool) refused(owner *waiter, err error, now time.Time) {
 
 // failRefused fails those whom the server has refused. Called under mu.
 func (p *pool) failRefused() {
-	for w := p.waiting.first; w != nil; {
-		next := w.next
-		if w.refusal != nil {
-			w.serve(nil, w.refusal)
+	for r := p.waiting.first; r != nil; {
+		next := r.next
+		if r.refusal != nil {
+			r.serve(nil, r.refusal)
 		}
-		w = next
+		r = next
 	}
 }
 
 // makeRoom closes the connection of the tenant's other pools that has been idle
-// for longest, and reports whether there was one. Called under mu.
+// for longest, and reports whether there was one; p, where somebody waits, has
+// none. Called under mu.
 func (p *pool) makeRoom() bool {
-	var oldest *connection
-	for other := range p.tenant.pools {
-		if other == p || len(other.idle) == 0 {
-			continue
-		}
-		if c := other.idle[0]; oldest == nil || c.since.Before(oldest.since) {
-			oldest = c
-		}
-	}
+	oldest := p.tenant.oldest()
 	if oldest == nil {
 		return false
 	}

@@ -39,6 +39,23 @@ func TestFull(t *testing.T) {
 			f.expect(2, 0, 0, 0)
 		})
 	})
+	t.Run("tries later for all who wait", func(t *testing.T) {
+		bubble(t, Config{}, func(f *fixture) {
+			lease := f.lend(testKey)
+			clients := []*client{f.askSlowly(testKey), f.askSlowly(testKey), f.askSlowly(testKey)}
+			for _, c := range clients {
+				c.finish(errFull)
+			}
+			f.expect(0, 1, 0, 3)
+			time.Sleep(fullPause)
+			f.expect(0, 1, 3, 3)
+			for _, c := range clients {
+				c.finish(nil)
+				c.has(nil).Release(true)
+			}
+			lease.Release(true)
+		})
+	})
 	t.Run("replaces what is closed", func(t *testing.T) {
 		bubble(t, Config{}, func(f *fixture) {
 			lease := f.lend(testKey)

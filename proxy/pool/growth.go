@@ -8,14 +8,20 @@ import (
 // A pool grows with those who wait: what is here says how far, and when. All of
 // it is under Group.mu.
 
-// grow starts as many dials as there are waiters without one, within the bounds.
+// grow has as many dials started as there are waiters without one, within the
+// bounds of the pool; share does it, within those that others have a part in.
 func (p *pool) grow(now time.Time) {
-	for p.connecting < min(p.waiting.length, p.group.config.ConnectAtOnce) && p.size() < p.limit(now) {
-		p.begin(p.waiting.undialled())
+	if p.wants(now) {
+		p.starve(now)
 	}
 	if p.waiting.length > 0 {
 		p.growLater(now)
 	}
+}
+
+// wants reports whether the pool is to have one more connection.
+func (p *pool) wants(now time.Time) bool {
+	return p.connecting < min(p.waiting.length, p.group.config.ConnectAtOnce) && p.size() < p.limit(now)
 }
 
 // growLater has grow called again when the limit rises for those who wait.

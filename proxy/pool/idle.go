@@ -11,7 +11,7 @@ import (
 	"postern/proxy/wire"
 )
 
-// maxAside is how much of what arrives on an idle connection is looked at, in
+// maxAside is how much may arrive on an idle connection until it is lent, in
 // bytes.
 const maxAside = 8 << 10
 
@@ -26,8 +26,10 @@ func (c *connection) look() error {
 		if err := buffered(secure); err != nil {
 			return err
 		}
+		c.peek.at(c.server.Conn)
 		return c.peek.mustBeQuiet()
 	}
+	c.peek.at(c.server.Conn)
 	something, err := c.peek.now()
 	if err != nil || !something {
 		return err
@@ -38,6 +40,9 @@ func (c *connection) look() error {
 		return err
 	}
 	c.server.Early = append(c.server.Early, b[:n]...)
+	if len(c.server.Early) > maxAside { // it goes on like that, and nobody reads it
+		return errTalks
+	}
 	if err := checkAsides(c.server.Early); err != nil {
 		return err
 	}

@@ -208,7 +208,7 @@ func TestConnectionWithoutSocket(t *testing.T) {
 	defer near.Close()
 	defer far.Close()
 	var p peek
-	p.init(near)
+	p.at(near)
 	if something, err := p.now(); something || err != nil {
 		t.Errorf("sees something: %v, error %v", something, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,6 +22,12 @@ var testKey = Key{Tenant: "acme", Role: "app", Database: "app"}
 type peers struct {
 	t        testing.TB
 	listener net.Listener
+	// courtesy, if not 0, has them made without sockets, so that a bubble's time
+	// goes by while the pool waits for their ends: when one is told goodbye it
+	// takes that long to hang up.
+	courtesy time.Duration
+	alive    atomic.Int32 // how many of those have not hung up
+	most     int          // under mu: how many those were at most
 
 	mu      sync.Mutex
 	servers []*Server            // under mu: all that were made, in order
@@ -51,6 +58,15 @@ func newPeers(t testing.TB) *peers {
 func (p *peers) connect(context.Context) (*Server, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.courtesy > 0 {
+		conn, end := net.Pipe()
+		s := &Server{Conn: conn}
+		p.servers = append(p.servers, s)
+		p.ends[s] = end
+		p.most = max(p.most, int(p.alive.Add(1)))
+		go p.hangUpPolitely(end)
+		return s, nil
+	}
 	conn, err := net.Dial("unix", p.listener.Addr().String())
 	if err != nil {
 		return nil, err
@@ -64,6 +80,22 @@ func (p *peers) connect(context.Context) (*Server, error) {
 	p.servers = append(p.servers, s)
 	p.ends[s] = end
 	return s, nil
+}
+
+// mostAlive is the most that had not hung up at one time.
+func (p *peers) mostAlive() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.most
+}
+
+// hangUpPolitely reads until it is told goodbye, or the end.
+func (p *peers) hangUpPolitely(end net.Conn) {
+	defer end.Close()
+	if _, err := io.ReadFull(end, make([]byte, 5)); err == nil {
+		time.Sleep(p.courtesy)
+	}
+	p.alive.Add(-1)
 }
 
 // made is how many server connections were made.
@@ -130,6 +162,7 @@ func bubble(t *testing.T, config Config, test func(*fixture)) {
 		defer f.Group.Close() // if the test ends early
 		test(f)
 		f.Group.Close()
+		time.Sleep(f.courtesy)
 		if t.Failed() {
 			return
 		}
@@ -210,22 +243,27 @@ func (f *fixture) askSlowly(key Key) *client {
 	c := &client{t: f.t, leave: cancel, dial: make(chan dialResult), dialed: make(chan struct{}, 1), done: make(chan struct{})}
 	go func() {
 		defer close(c.done)
-		c.lease, c.err = f.Acquire(ctx, key, func(ctx context.Context) (*Server, error) {
-			c.dialed <- struct{}{}
-			defer func() { <-c.dialed }()
-			select {
-			case result := <-c.dial:
-				if result.err != nil {
-					return nil, result.err
-				}
-				return f.connect(ctx)
-			case <-ctx.Done():
-				return nil, ctx.Err()
-			}
-		})
+		c.lease, c.err = f.Acquire(ctx, key, c.connectFunc(f))
 	}()
 	synctest.Wait()
 	return c
+}
+
+// connectFunc returns one whose dials end when dial says so.
+func (c *client) connectFunc(f *fixture) ConnectFunc {
+	return func(ctx context.Context) (*Server, error) {
+		c.dialed <- struct{}{}
+		defer func() { <-c.dialed }()
+		select {
+		case result := <-c.dial:
+			if result.err != nil {
+				return nil, result.err
+			}
+			return f.connect(ctx)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // finish ends the client's dial.

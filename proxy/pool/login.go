@@ -13,7 +13,7 @@ import (
 )
 
 // What a server may say during a login at most, in bytes: in one message, and in
-// all, so that a broken one cannot fill memory.
+// all.
 const (
 	maxLoginMessage = 64 << 10
 	maxLogin        = 256 << 10
@@ -24,7 +24,7 @@ func (s *Server) login(login Login) error {
 	if err := s.startup(login); err != nil {
 		return err
 	}
-	r := reader{conn: s.Conn}
+	r := reader{conn: s.Conn, largest: maxLoginMessage, most: maxLogin}
 	proof := proof{client: auth.NewClient(login.Keys)}
 	for {
 		kind, message, err := r.next()
@@ -41,11 +41,8 @@ func (s *Server) login(login Login) error {
 			s.Said = append(s.Said, message...)
 			s.Notices = append(s.Notices, message...)
 		case wire.MsgParameterStatus:
-			var m pgproto3.ParameterStatus
-			if err = m.Decode(body); err == nil {
-				s.Parameters[m.Name] = m.Value
-				s.Said = append(s.Said, message...)
-			}
+			s.Said = append(s.Said, message...)
+			err = s.note(body)
 		case wire.MsgBackendKeyData:
 			if len(body) < 4+4 || len(body) > 4+256 {
 				return fmt.Errorf("server's key has %d bytes", len(body)-4)
@@ -66,6 +63,19 @@ func (s *Server) login(login Login) error {
 			return err
 		}
 	}
+}
+
+// note keeps what a ParameterStatus says.
+func (s *Server) note(body []byte) error {
+	var m pgproto3.ParameterStatus
+	if err := m.Decode(body); err != nil {
+		return fmt.Errorf("read ParameterStatus: %w", err)
+	}
+	if s.Parameters == nil {
+		s.Parameters = make(map[string]string)
+	}
+	s.Parameters[m.Name] = m.Value
+	return nil
 }
 
 func (s *Server) startup(login Login) error {
@@ -141,43 +151,3 @@ func (s *Server) authenticate(proof *proof, body []byte) error {
 	_, err = s.Write(message)
 	return err
 }
-
-// reader reads whole messages through a buffer, and hands over what it read too
-// much.
-type reader struct {
-	conn  interface{ Read([]byte) (int, error) }
-	bytes []byte
-	used  int // of bytes: what next has returned
-	total int
-}
-
-// next returns the next message, valid until the one after.
-func (r *reader) next() (kind byte, message []byte, err error) {
-	r.bytes = r.bytes[:copy(r.bytes, r.bytes[r.used:])]
-	r.used = 0
-	for {
-		header, ok, err := wire.ParseHeader(r.bytes)
-		if err != nil {
-			return 0, nil, fmt.Errorf("server breaks the protocol: %v", err) // not the client's fault: no *wire.Error
-		}
-		if ok && header.Length > maxLoginMessage {
-			return 0, nil, fmt.Errorf("server sent a message of %d bytes during the login", header.Length)
-		}
-		if ok && len(r.bytes) >= header.Length {
-			r.used = header.Length
-			return header.Type, r.bytes[:header.Length], nil
-		}
-		var chunk [4096]byte
-		n, err := r.conn.Read(chunk[:])
-		r.bytes = append(r.bytes, chunk[:n]...)
-		if r.total += n; r.total > maxLogin {
-			return 0, nil, errors.New("server talks too much during the login")
-		}
-		if n == 0 && err != nil {
-			return 0, nil, err
-		}
-	}
-}
-
-// rest returns what was read behind the last message.
-func (r *reader) rest() []byte { return r.bytes[r.used:] }

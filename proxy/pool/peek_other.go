@@ -8,6 +8,6 @@ import "net"
 // has ended while idle is found out by the first who uses it.
 type peek struct{}
 
-func (*peek) init(net.Conn) {}
+func (*peek) at(net.Conn) {}
 
 func (*peek) now() (bool, error) { return false, nil }

@@ -9,16 +9,22 @@ import (
 )
 
 // peek looks at a socket without waiting and without taking anything. It is made
-// once per connection, so that looking does not allocate. The zero value cannot
-// look, and sees nothing.
+// once per connection, so that looking does not allocate. The zero value, and one
+// at what has no socket, cannot look, and sees nothing.
 type peek struct {
+	conn net.Conn
 	raw  syscall.RawConn
 	call func(fd uintptr)
 	n    int
 	err  error
 }
 
-func (p *peek) init(conn net.Conn) {
+// at has p look at the socket of conn.
+func (p *peek) at(conn net.Conn) {
+	if conn == p.conn {
+		return
+	}
+	*p = peek{conn: conn}
 	if wrapped, ok := conn.(interface{ NetConn() net.Conn }); ok { // TLS
 		conn = wrapped.NetConn()
 	}

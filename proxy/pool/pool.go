@@ -19,6 +19,12 @@ type pool struct {
 	lent       int
 	connecting int
 	waiting    queue
+	all        []*connection // idle and lent, in no order
+
+	// hungry says that the pool is among those of its tenant that want to grow,
+	// fed since when it has wanted to in vain.
+	hungry bool
+	fed    time.Time
 
 	// age counts how often the pool's connections were told to go; those of an
 	// earlier age are not lent again.
@@ -32,36 +38,81 @@ type pool struct {
 // size is how many connections the pool has or is about to have.
 func (p *pool) size() int { return len(p.idle) + p.lent + p.connecting }
 
-// lend takes out the idle connection that was in use last, nil if none is idle.
-func (p *pool) lend() *connection {
+// alikeDepth is how many idle connections are looked through for one that has the
+// affinity asked for.
+const alikeDepth = 8
+
+// lend takes out the idle connection that was in use last, or a recent one that
+// has the given affinity; nil if none is idle.
+func (p *pool) lend(affinity any, now time.Time) *connection {
 	last := len(p.idle) - 1
 	if last < 0 {
 		return nil
 	}
-	c := p.idle[last]
-	p.idle[last] = nil
-	p.idle = p.idle[:last]
-	c.state = lent
-	p.tenant.idle--
+	i := last
+	if affinity != nil {
+		for n := last; n >= 0 && n > last-alikeDepth; n-- {
+			if p.idle[n].server.Affinity == affinity {
+				i = n
+				break
+			}
+		}
+	}
+	c := p.idle[i]
+	p.takeOut(i)
 	p.countLent(1)
+	c.state, c.since = lent, now
 	return c
 }
 
-// put finds a use for a connection that counts as lent.
-func (p *pool) put(c *connection, now time.Time) {
-	if c.age != p.age || c.tooOld(now) {
+// put finds a use for a connection that counts as lent. idleSince is what counts
+// as the time of its last use if there is none.
+func (p *pool) put(c *connection, now, idleSince time.Time) {
+	switch {
+	case c.age != p.age || c.tooOld(now):
 		p.discard(c, true, now)
-		return
+	case p.yields(c, now):
+		p.yield(c, now)
+	case p.waiting.first != nil:
+		c.since = now
+		p.waiting.first.serve(c, nil)
+	default:
+		p.keep(c, idleSince)
 	}
-	if w := p.waiting.first; w != nil {
-		w.serve(c, nil)
-		return
-	}
+}
+
+// keep makes a connection that counts as lent idle since the given time.
+func (p *pool) keep(c *connection, since time.Time) {
 	p.countLent(-1)
-	p.tenant.idle++
-	c.state, c.since = idle, now
-	p.idle = append(p.idle, c)
+	p.countIdle(1)
+	c.state, c.since = idle, since
+	i := len(p.idle)
+	for i > 0 && p.idle[i-1].since.After(since) {
+		i--
+	}
+	p.idle = slices.Insert(p.idle, i, c)
 	c.schedule()
+}
+
+// takeOut takes the connection at i out of those that are idle.
+func (p *pool) takeOut(i int) {
+	p.idle = slices.Delete(p.idle, i, i+1)
+	p.countIdle(-1)
+}
+
+// join is for a connection that is new.
+func (p *pool) join(c *connection) {
+	c.index = len(p.all)
+	p.all = append(p.all, c)
+}
+
+// part is for one that goes.
+func (p *pool) part(c *connection) {
+	last := len(p.all) - 1
+	p.all[c.index] = p.all[last]
+	p.all[c.index].index = c.index
+	p.all[last] = nil
+	p.all = p.all[:last]
 }
 
 // discard closes a connection that counts as lent; politely if it is clean.
@@ -74,23 +125,34 @@ func (p *pool) discard(c *connection, clean bool, now time.Time) {
 
 // discardIdle closes an idle connection.
 func (p *pool) discardIdle(c *connection) {
-	i := slices.Index(p.idle, c)
-	p.idle = slices.Delete(p.idle, i, i+1)
-	p.tenant.idle--
+	p.takeOut(slices.Index(p.idle, c))
 	p.doom(c, true)
 	p.group.drop(p)
 }
 
-// doom has c closed when mu is unlocked.
+// doom has c closed, and counted until it is.
 func (p *pool) doom(c *connection, clean bool) {
+	g := p.group
 	c.state, c.clean = gone, clean
-	p.group.timetable.remove(&c.expiry)
-	p.group.doomed = append(p.group.doomed, c)
+	g.timetable.remove(&c.expiry)
+	p.part(c)
+	p.tenant.closing++
+	g.closing++
+	if clean && g.config.capped() && !g.closed {
+		g.tasks.Go(c.depart)
+	} else {
+		g.doomed = append(g.doomed, c)
+	}
 }
 
 func (p *pool) countLent(by int) {
 	p.lent += by
 	p.tenant.lent += by
+}
+
+func (p *pool) countIdle(by int) {
+	p.tenant.idle += by
+	p.group.idle += by
 }
 
 // failAll fails everybody who waits.

@@ -35,7 +35,7 @@ func exchange(t testing.TB, s *Session, client, server []byte) {
 func TestForwardingDoesNotAllocate(t *testing.T) {
 	for _, e := range exchanges {
 		s := &Session{}
-		s.Attached()
+		s.Attached(nil)
 		exchange(t, s, e.client, e.server) // once to grow what must grow
 		exchange(t, s, e.client, e.server)
 		if n := testing.AllocsPerRun(100, func() { exchange(t, s, e.client, e.server) }); n > 0 {
@@ -53,7 +53,7 @@ func BenchmarkFromClient(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(e.client)))
 			s := &Session{}
-			s.Attached()
+			s.Attached(nil)
 			for b.Loop() {
 				if _, err := s.FromClient(e.client); err != nil {
 					b.Fatal(err)
@@ -70,7 +70,7 @@ func BenchmarkFromServer(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(e.server)))
 			s := &Session{}
-			s.Attached()
+			s.Attached(nil)
 			for b.Loop() {
 				if _, err := s.FromServer(e.server); err != nil {
 					b.Fatal(err)

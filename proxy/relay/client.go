@@ -3,6 +3,7 @@ package relay
 import (
 	"bytes"
 
+	"postern/proxy/relay/sql"
 	"postern/proxy/wire"
 )
 
@@ -14,6 +15,7 @@ func (s *Session) FromClient(b []byte) (Step, error) {
 	for n := 0; n < len(b); {
 		if s.client.left > 0 {
 			taken := s.client.take(len(b) - n)
+			s.captured(b[n : n+taken])
 			n += taken
 			if s.client.drop {
 				step.Drop = taken
@@ -27,42 +29,59 @@ func (s *Session) FromClient(b []byte) (Step, error) {
 			return step, err
 		}
 		body := b[n+wire.HeaderSize : min(len(b), n+header.Length, n+wire.HeaderSize+peekLimit)]
-		if s.looksInto(header) && len(body) < min(header.Length-wire.HeaderSize, peekLimit) {
+		if looksInto(header.Type) && len(body) < min(header.Length-wire.HeaderSize, peekLimit) {
 			return step, nil // the head is not there yet
 		}
 		if !s.attached || s.refusal != nil || s.skipping {
 			if step.Forward > 0 {
 				return step, nil
 			}
-			return s.unattached(header, len(b))
+			return s.unattached(header, body, len(b))
 		}
-		s.sent(header.Type, body)
+		if s.pooling != nil {
+			instead, verdict, err := s.plan(header, body)
+			switch {
+			case err != nil:
+				return step, err
+			case verdict == dropped:
+				s.client = stream{left: header.Length, drop: true}
+				instead.Forward, instead.Drop = n, s.client.take(len(b)-n)
+				return instead, nil
+			case verdict == planned:
+				instead.Forward = n
+				return instead, nil
+			}
+		} else {
+			s.sent(header.Type, body)
+		}
 		s.client = stream{left: header.Length}
 	}
 	return step, nil
 }
 
 // unattached deals with a message while there is no server connection.
-func (s *Session) unattached(header wire.Header, available int) (Step, error) {
+func (s *Session) unattached(header wire.Header, body []byte, available int) (Step, error) {
 	step := Step{}
 	switch header.Type {
 	case wire.MsgTerminate:
 		return Step{Pause: Goodbye}, nil
 	case wire.MsgSync:
 		s.skipping = false
-		step.Answer = appendReady(nil)
+		step.Answer = appendReady(nil, 'I')
 	case wire.MsgFlush, wire.MsgCopyData, wire.MsgCopyDone, wire.MsgCopyFail:
 		// Nothing to flush; COPY data out of place is ignored, as PostgreSQL does.
 	default:
 		switch {
 		case s.skipping:
 		case s.refusal == nil:
-			return Step{Pause: NeedServer}, nil
+			if step.Answer = s.answer(header, body); step.Answer == nil {
+				return Step{Pause: NeedServer}, nil
+			}
 		default:
 			step.Answer = s.refusal.AppendError(nil)
 			s.refusal = nil
 			if header.Type == wire.MsgQuery || header.Type == wire.MsgFunctionCall {
-				step.Answer = appendReady(step.Answer)
+				step.Answer = appendReady(step.Answer, 'I')
 			} else {
 				s.skipping = true
 			}
@@ -73,33 +92,37 @@ func (s *Session) unattached(header wire.Header, available int) (Step, error) {
 	return step, nil
 }
 
-// sent notes a message that goes to the server.
+// sent notes a message of session mode that goes to the server.
 func (s *Session) sent(kind byte, body []byte) {
 	switch kind {
 	case wire.MsgQuery:
-		s.effects |= effectsOf(body)
-		s.pending.sentQuery()
+		summary := sql.Scan(body)
+		s.apply(&summary)
 	case wire.MsgParse:
 		if name := untilZero(body); len(name) < len(body) {
-			s.prepared(name, effectsOf(body[len(name)+1:]))
+			s.prepared(name, sql.Scan(body[len(name)+1:]))
 		}
-		s.pending.sentExtended()
 	case wire.MsgClose:
 		if len(body) > 1 && body[0] == 'S' {
 			s.closed(untilZero(body[1:]))
 		}
-		s.pending.sentExtended()
-	case wire.MsgFunctionCall:
-		s.pending.sentQuery()
 	case wire.MsgBind:
 		s.bound(body)
-		s.pending.sentExtended()
-	case wire.MsgDescribe, wire.MsgExecute:
+	case wire.MsgTerminate:
+		s.terminated = true
+	}
+	s.count(kind)
+}
+
+// count notes what answers a message that goes to the server will have.
+func (s *Session) count(kind byte) {
+	switch kind {
+	case wire.MsgQuery, wire.MsgFunctionCall:
+		s.pending.sentQuery()
+	case wire.MsgParse, wire.MsgClose, wire.MsgBind, wire.MsgDescribe, wire.MsgExecute:
 		s.pending.sentExtended()
 	case wire.MsgSync:
 		s.pending.sentSync()
-	case wire.MsgTerminate:
-		s.terminated = true
 	case wire.MsgCopyData:
 		s.pending.sentCopyData()
 	case wire.MsgCopyDone, wire.MsgCopyFail:
@@ -107,14 +130,17 @@ func (s *Session) sent(kind byte, body []byte) {
 	}
 }
 
-// looksInto reports whether sent reads the body of such a message.
-func (s *Session) looksInto(h wire.Header) bool {
-	return h.Type == wire.MsgQuery || h.Type == wire.MsgParse || h.Type == wire.MsgClose ||
-		h.Type == wire.MsgBind && len(s.effective) > 0
+// looksInto reports whether the body of such a message is read.
+func looksInto(kind byte) bool {
+	switch kind {
+	case wire.MsgQuery, wire.MsgParse, wire.MsgClose, wire.MsgBind, wire.MsgDescribe:
+		return true
+	}
+	return false
 }
 
-// appendReady appends ReadyForQuery outside a transaction.
-func appendReady(b []byte) []byte { return append(b, 'Z', 0, 0, 0, 5, 'I') }
+// appendReady appends ReadyForQuery.
+func appendReady(b []byte, status byte) []byte { return append(b, 'Z', 0, 0, 0, 5, status) }
 
 // untilZero returns what stands before the first zero byte, all of b if there is
 // none.

@@ -72,7 +72,7 @@ func TestC81WithoutServer(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s, f := without(t, (*Session).Attached)
+			s, f := without(t, func(s *Session) { s.Attached(nil) })
 			if !s.Idle() {
 				t.Error("not idle at first")
 			}
@@ -160,7 +160,7 @@ func TestC52ServerAfterRefusal(t *testing.T) {
 		if first {
 			s.Refuse(refusal)
 		} else {
-			s.Attached()
+			s.Attached(nil)
 		}
 		first = false
 	})
@@ -201,7 +201,7 @@ func TestC79BrokenClient(t *testing.T) {
 		for _, attached := range []bool{true, false} {
 			s, f := without(t, func(s *Session) { s.Refuse(refusal) })
 			if attached {
-				s.Attached()
+				s.Attached(nil)
 			}
 			f.read([]byte(broken))
 			var failure *wire.Error
@@ -226,7 +226,7 @@ func TestC77HugeMessages(t *testing.T) {
 	}
 	for _, kind := range []byte("QPBFd") {
 		s := &Session{}
-		s.Attached()
+		s.Attached(nil)
 		f := &flow{t: t, from: s.FromClient}
 		b := message(kind, string(rest))
 		f.read(b)
@@ -239,7 +239,7 @@ func TestC77HugeMessages(t *testing.T) {
 	}
 	for _, kind := range []byte("DTdENSAVtCZ") {
 		s := &Session{}
-		s.Attached()
+		s.Attached(nil)
 		f := &flow{t: t, from: s.FromServer}
 		b := message(kind, string(rest))
 		f.read(b)
@@ -258,7 +258,7 @@ func TestC77HugeMessages(t *testing.T) {
 func TestBoundary(t *testing.T) {
 	t.Parallel()
 	s := &Session{}
-	s.Attached()
+	s.Attached(nil)
 	row := message('D', strings.Repeat("x", 100))
 	f := &flow{t: t, from: s.FromServer}
 	f.read(row[:50])

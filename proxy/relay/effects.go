@@ -1,64 +1,53 @@
 package relay
 
-// Effects are changes outside the session that statements may have made.
-type Effects uint8
+import "postern/proxy/relay/sql"
 
+// Effects are changes outside the session that statements may have made.
+type Effects = sql.Effects
+
+// The effects; see package statement.
 const (
-	// Roles: a role was made, changed or dropped; pg_authid must be read again.
-	Roles Effects = 1 << iota
-	// Logins: what a login is answered may have changed; greetings must be
-	// forgotten.
-	Logins
-	// Commits: a transaction's end was asked for.
-	Commits
+	Roles   = sql.Roles
+	Logins  = sql.Logins
+	Commits = sql.Commits
 )
 
-// effectsOf returns what the statements in text may change. It errs on the safe
-// side: an effect too many costs a look, and a statement inside a function or
-// behind peekLimit is not seen.
-func effectsOf(text []byte) Effects {
-	var effects Effects
-	for l := (lexer{text: text}); ; {
-		e, ok := l.statement()
-		if !ok {
-			return effects
-		}
-		effects |= e
-	}
-}
-
-// maxEffective is how many prepared statements with effects are remembered.
+// maxEffective is how many prepared statements with effects are remembered in
+// session mode.
 const maxEffective = 100
 
-// prepared notes a Parse message: its effects come when the statement is run,
-// which may be in another batch, or often.
-func (s *Session) prepared(name []byte, effects Effects) {
-	if effects == 0 {
+// prepared notes a Parse message of session mode: its effects come when the
+// statement is run, which may be in another batch, or often.
+func (s *Session) prepared(name []byte, summary sql.Summary) {
+	if summary.Effects == 0 {
 		if len(name) == 0 { // one with a name is not replaced
 			s.closed(name)
 		}
 		return
 	}
-	if len(s.effective) >= maxEffective {
-		s.effects |= effects // seen in this batch at least
+	if len(s.names) >= maxEffective {
+		s.effects |= summary.Effects // seen in this batch at least
 		return
 	}
-	if s.effective == nil {
-		s.effective = make(map[string]Effects)
+	if s.names == nil {
+		s.names = make(map[string]*prepared)
 	}
-	s.effective[string(name)] = effects
+	kept := summary // so that only this one is allocated
+	s.names[string(name)] = &prepared{summary: &kept}
 }
 
 // closed notes that a prepared statement is to be forgotten.
 func (s *Session) closed(name []byte) {
-	if len(s.effective) > 0 && !s.pending.skipping {
-		delete(s.effective, string(name))
+	if len(s.names) > 0 && !s.pending.skipping {
+		delete(s.names, string(name))
 	}
 }
 
-// bound notes a Bind message.
+// bound notes a Bind message of session mode.
 func (s *Session) bound(body []byte) {
-	if portal := untilZero(body); len(s.effective) > 0 && len(portal) < len(body) {
-		s.effects |= s.effective[string(untilZero(body[len(portal)+1:]))]
+	if portal := untilZero(body); len(s.names) > 0 && len(portal) < len(body) {
+		if known := s.names[string(untilZero(body[len(portal)+1:]))]; known != nil {
+			s.effects |= known.summary.Effects
+		}
 	}
 }

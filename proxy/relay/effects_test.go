@@ -22,7 +22,7 @@ type talk struct {
 
 func newTalk(t *testing.T) talk {
 	s := &Session{}
-	s.Attached()
+	s.Attached(nil)
 	return talk{s, t}
 }
 
@@ -227,8 +227,8 @@ func TestEffectsOfPrepared(t *testing.T) {
 		s.client(parseMessage(strings.Repeat("x", i+1), "alter role r"), clientMessage('S'))
 		s.server("1Z")
 	}
-	if len(s.effective) > maxEffective {
-		t.Errorf("%d statements are remembered", len(s.effective))
+	if len(s.names) > maxEffective {
+		t.Errorf("%d statements are remembered", len(s.names))
 	}
 }
 

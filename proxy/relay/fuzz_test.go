@@ -1,41 +1,8 @@
 package relay
 
 import (
-	"bytes"
 	"testing"
 )
-
-// FuzzLexer: any text is split into tokens that lie in it one behind the other.
-func FuzzLexer(f *testing.F) {
-	for _, text := range []string{
-		"select 1; alter role r", "/* /* */ */ -- x\n;", "'it''s' E'\\'' \"a\"\"b\" $$ $ $$ $a$ $$ $a$", "$1$2 1$x$ $x", "e'", "'", "\"", "/*", "/*/", "--", "$", "$$",
-		"set a.b to 'c', d; reset all", "select set_config('a', 'b', false)", "create temp table x ()", "a\x00b", "\xff\xfe", "e'\\",
-	} {
-		f.Add([]byte(text))
-	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		l := lexer{text: text}
-		for at := 0; ; {
-			kind, token := l.next()
-			if kind == end {
-				break
-			}
-			if len(token) == 0 && kind != semicolon || l.at <= at || l.at > len(text) || !bytes.Contains(text[at:l.at], token) {
-				t.Fatalf("token %q from %d to %d of %q", token, at, l.at, text)
-			}
-			at = l.at
-		}
-		l = lexer{text: text}
-		for n := 0; ; n++ {
-			if _, ok := l.statement(); !ok {
-				break
-			}
-			if n > len(text) {
-				t.Fatalf("more statements than bytes in %q", text)
-			}
-		}
-	})
-}
 
 // FuzzFromClient: a session takes any bytes of a client without a fault, gets on
 // with them, and comes to the same however they are cut.
@@ -51,13 +18,13 @@ func FuzzFromClient(f *testing.F) {
 			refuse := false
 			s := &Session{}
 			if attached {
-				s.Attached()
+				s.Attached(nil)
 			}
 			c := &flow{t: t, from: s.FromClient, pause: func(Pause) {
 				if refuse = !refuse; refuse {
 					s.Refuse(refusal)
 				} else {
-					s.Attached()
+					s.Attached(nil)
 				}
 			}}
 			for _, part := range parts {
@@ -87,7 +54,7 @@ func FuzzFromServer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, client, b []byte, cut uint16) {
 		play := func(parts ...[]byte) (*Session, *flow) {
 			s := &Session{}
-			s.Attached()
+			s.Attached(nil)
 			s.FromClient(client)
 			c := &flow{t: t, from: s.FromServer, pause: func(Pause) {}}
 			for _, part := range parts {

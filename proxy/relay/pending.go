@@ -18,6 +18,10 @@ type pending struct {
 	data    bool // CopyData is the last that was sent, but for Syncs
 	ignored bool // a Sync behind CopyData is ignored, if the COPY does not fail
 	doubt   bool // it did fail, so nobody knows how many ReadyForQuery are to come
+
+	// sent numbers the extended messages, and done those of them that are over:
+	// answered, failed or skipped.
+	sent, done uint64
 }
 
 // unit is a message that ReadyForQuery answers, or the end of a COPY.
@@ -45,8 +49,16 @@ func (p *pending) sentExtended() {
 	p.data = false
 	if !p.skipping {
 		p.open++
+		p.sent++
 		p.unsynced = true
 	}
+}
+
+// last reports whether nothing is outstanding once the ReadyForQuery has come
+// that comes next.
+func (p *pending) last() bool {
+	p.head()
+	return p.units.len() <= 1 && p.open == 0 && !p.unsynced && !p.skipping && !p.copying && !p.doubt
 }
 
 func (p *pending) sentQuery() {
@@ -113,13 +125,17 @@ func (p *pending) remove(i, j int) (steps int) {
 	return steps
 }
 
-// stepDone notes the last message of the answer to an extended message, or to a
-// statement of a simple query.
-func (p *pending) stepDone() {
+// stepDone notes the last message of the answer to an extended message, which it
+// reports, or to a statement of a simple query.
+func (p *pending) stepDone() bool {
 	p.ignored = false
-	if steps := p.head(); *steps > 0 {
-		*steps--
+	steps := p.head()
+	if *steps == 0 {
+		return false
 	}
+	*steps--
+	p.done++
+	return true
 }
 
 // failed notes an ErrorResponse.
@@ -133,8 +149,10 @@ func (p *pending) failed() {
 	for last < p.units.len() && p.units.at(last).kind != syncUnit {
 		last++
 	}
-	p.remove(0, last)
-	*p.stepsAt(0) = 0
+	skipped := p.remove(0, last)
+	steps := p.stepsAt(0)
+	p.done += uint64(skipped + *steps)
+	*steps = 0
 	p.skipping = p.units.len() == 0
 }
 
@@ -169,6 +187,7 @@ func (p *pending) ready() {
 	if p.units.len() > 0 {
 		p.remove(0, 1)
 	} else {
+		p.done += uint64(p.open)
 		p.open, p.unsynced, p.skipping = 0, false, false // of a Sync that was thought ignored
 	}
 	p.head()

@@ -77,7 +77,7 @@ func newWitness(t *testing.T, pg *pgtest.Postgres) *witness {
 	c.Query("create temp table t (i int4)")
 	c.ReadUntilReady()
 	w := &witness{t: t, conn: c.Conn(), reader: bufio.NewReader(c.Conn())}
-	w.session.Attached()
+	w.session.Attached(nil)
 	return w
 }
 

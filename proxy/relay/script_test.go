@@ -62,7 +62,7 @@ func serverMessage(kind byte) []byte {
 func play(t *testing.T, script string) *Session {
 	t.Helper()
 	s := &Session{}
-	s.Attached()
+	s.Attached(nil)
 	var said []string
 	for _, word := range strings.Fields(script) {
 		said = append(said, word)

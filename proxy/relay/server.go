@@ -20,28 +20,82 @@ func (s *Session) FromServer(b []byte) (Step, error) {
 		if err != nil || !ok {
 			return step, err
 		}
-		body := b[n+wire.HeaderSize : min(len(b), n+header.Length)]
-		if needsBody(header.Type) && len(body) < min(header.Length-wire.HeaderSize, peekLimit) {
+		message := b[n:min(len(b), n+header.Length)]
+		body := message[wire.HeaderSize:]
+		if s.needsBody(header.Type) && len(body) < min(header.Length-wire.HeaderSize, peekLimit) {
 			return step, nil
 		}
-		if header.Type == wire.MsgReadyForQuery && len(body) > 0 && body[0] == 'I' && s.effects&^Commits != 0 && !s.announced {
-			s.announced = true
-			step.Pause = Changed
+		if header.Type == wire.MsgReadyForQuery && len(body) > 0 {
+			if step.Pause = s.boundary(body[0]); step.Pause != None {
+				return step, nil
+			}
+		}
+		var instead []byte
+		if header.Type == wire.MsgErrorResponse && s.pooling != nil && len(message) == header.Length {
+			instead = s.failedStatement(message)
+		}
+		ours := s.received(header.Type, body)
+		if ours || instead != nil {
+			step.Drop, step.Send = header.Length, instead
 			return step, nil
 		}
-		s.received(header.Type, body)
 		s.server = stream{left: header.Length}
+	}
+	if s.free() {
+		step.Pause = Free
 	}
 	return step, nil
 }
 
-// needsBody reports whether received reads the body of such a message.
-func needsBody(kind byte) bool {
-	return kind == wire.MsgReadyForQuery || kind == wire.MsgErrorResponse
+// boundary returns what has to be done before the client may have the
+// ReadyForQuery that comes.
+func (s *Session) boundary(status byte) Pause {
+	if status != 'I' {
+		return None
+	}
+	if s.effects&^Commits != 0 && !s.announced {
+		s.announced = true
+		return Changed
+	}
+	p := s.pooling
+	if p == nil || p.changes.empty() && len(p.loose) == 0 && !p.tainted || !s.pending.last() {
+		return None
+	}
+	s.loosen()
+	p.settleBlind()
+	if !p.mustAsk() {
+		p.changes = changes{}
+		return None
+	}
+	p.settling = true
+	return Settle
 }
 
-// received notes a message of the server.
-func (s *Session) received(kind byte, body []byte) {
+// free reports whether the server connection can go back, and counts it as gone.
+func (s *Session) free() bool {
+	p := s.pooling
+	if p == nil || !s.attached || !p.used || s.status != 'I' || s.server.left > 0 || s.client.left > 0 && !s.client.drop ||
+		!s.pending.empty() || p.settling || s.Pins() != 0 {
+		return false
+	}
+	s.attached = false
+	return true
+}
+
+// needsBody reports whether received reads the body of such a message.
+func (s *Session) needsBody(kind byte) bool {
+	switch kind {
+	case wire.MsgReadyForQuery, wire.MsgErrorResponse:
+		return true
+	case wire.MsgCommandComplete, wire.MsgParameterStatus, wire.MsgParseComplete, wire.MsgCloseComplete:
+		return s.pooling != nil
+	}
+	return false
+}
+
+// received notes a message of the server, and reports whether it is none of the
+// client's business.
+func (s *Session) received(kind byte, body []byte) (ours bool) {
 	switch kind {
 	case wire.MsgReadyForQuery:
 		if len(body) > 0 {
@@ -56,34 +110,64 @@ func (s *Session) received(kind byte, body []byte) {
 		case over:
 			s.effects &^= Commits
 		}
+		if s.pooling != nil {
+			s.pooling.used = true
+			if over {
+				s.pooling.deallocations = nil
+			}
+			s.pooling.clearing = s.pooling.clearing && !over
+			s.pooling.dropping = s.pooling.dropping && !over
+		}
 	case wire.MsgErrorResponse:
 		if fatal(body) {
 			s.fatal = true
-			return
-		}
-		s.pending.failed()
-	case wire.MsgCopyInResponse:
-		s.pending.copyIn()
-	case wire.MsgParseComplete, wire.MsgBindComplete, wire.MsgCloseComplete,
-		wire.MsgRowDescription, wire.MsgNoData, wire.MsgCommandComplete,
-		wire.MsgEmptyQueryResponse, wire.MsgPortalSuspended:
-		s.pending.stepDone()
-	}
-}
-
-// fatal reports whether an ErrorResponse ends the connection. Field V is the
-// severity that is never translated (protocol 3.0 since PostgreSQL 9.6).
-func fatal(body []byte) bool {
-	for len(body) > 0 && body[0] != 0 {
-		end := bytes.IndexByte(body[1:], 0)
-		if end < 0 {
 			return false
 		}
-		value := string(body[1 : 1+end])
-		if body[0] == 'V' {
-			return value == "FATAL" || value == "PANIC"
+		before := s.pending.done
+		if *s.pending.head() == 0 {
+			s.queryRan()
 		}
-		body = body[end+2:]
+		s.pending.failed()
+		if s.pooling != nil {
+			s.undo(before)
+		}
+	case wire.MsgCopyInResponse:
+		s.pending.copyIn()
+	case wire.MsgParseComplete, wire.MsgCloseComplete:
+		return s.pending.stepDone() && s.pooling != nil && s.confirmed()
+	case wire.MsgCommandComplete:
+		if !s.pending.stepDone() {
+			s.queryRan()
+		}
+		if s.pooling != nil {
+			s.completed(body)
+		}
+	case wire.MsgEmptyQueryResponse:
+		if !s.pending.stepDone() {
+			s.queryRan()
+		}
+	case wire.MsgBindComplete, wire.MsgRowDescription, wire.MsgNoData, wire.MsgPortalSuspended:
+		s.pending.stepDone()
+	case wire.MsgParameterStatus:
+		if s.pooling != nil && !s.pending.empty() {
+			s.reported(untilZero(body))
+		}
 	}
 	return false
+}
+
+// completed notes a CommandComplete.
+func (s *Session) completed(tag []byte) {
+	if len(tag) == 0 || tag[0] != 'D' {
+		return // nearly all
+	}
+	switch {
+	case bytes.HasPrefix(tag, []byte("DEALLOCATE\x00")):
+		s.deallocated()
+	case bytes.HasPrefix(tag, []byte("DEALLOCATE ALL\x00")):
+		s.forgetAll()
+	case bytes.HasPrefix(tag, []byte("DISCARD ALL\x00")):
+		s.forgetAll()
+		s.pooling.pins &= PinLibrary | PinOther
+	}
 }

@@ -1,9 +1,14 @@
 package relay
 
-import "postern/proxy/wire"
+import (
+	"sync/atomic"
+
+	"postern/proxy/relay/sql"
+	"postern/proxy/wire"
+)
 
 // Session follows one client's conversation after its login. The zero value is a
-// client without a server connection that is ready for a query.
+// client in session mode, without a server connection, that is ready for a query.
 //
 // A caller uses it from one goroutine at a time.
 type Session struct {
@@ -19,12 +24,78 @@ type Session struct {
 
 	terminated bool // Terminate was forwarded
 
-	effects Effects // of statements sent and not yet seen to be over
-	// effective are the prepared statements that have effects when they are run.
-	effective map[string]Effects
-	announced bool // the ReadyForQuery that comes has been a reason for Changed
-	fatal     bool // the server has sent its last word
+	effects   Effects // of statements sent and not yet seen to be over
+	announced bool    // the ReadyForQuery that comes has been a reason for Changed
+	fatal     bool    // the server has sent its last word
+
+	// names are the client's prepared statements; in session mode, those that
+	// change something when they are run.
+	names   map[string]*prepared
+	unnamed unnamed
+
+	pooling *pooling // nil in session mode
 }
+
+// Config is what the sessions of a proxy that pool have in common.
+type Config struct {
+	// MaxStatements is how many prepared statements a server connection keeps;
+	// with 0, a client keeps the server connection as long as it has one.
+	// PgBouncer's max_prepared_statements by name.
+	MaxStatements int
+	// NoPins lends a server connection on after each transaction whatever state
+	// the session has left in it but for settings and prepared statements
+	// (pool.pin = false).
+	NoPins bool
+
+	sessions atomic.Uint64 // how many there were
+}
+
+// pooling is what a session has besides in transaction mode.
+type pooling struct {
+	config  *Config
+	backend *Server // while attached
+
+	own      Settings // at login
+	settings Settings // as the client has set them since
+	changes  changes  // that the transaction may have made
+	pins     Pins
+	settling bool // the server is being asked about changes
+	used     bool // a transaction has ended since the server connection came
+
+	batch uint64 // counts what ReadyForQuery answers
+	// dropping: a Query or a Close of the unnamed statement is under way, the last of
+	// them in the batch droppedIn.
+	dropping  bool
+	droppedIn uint64
+	mending   int    // how often we have sent for another unnamed statement, unconfirmed
+	mendedIn  uint64 // the batch of the last of those
+	// clearing: the client has asked to drop all its statements, behind the message
+	// of the number clearedAt, and the server has not answered everything since.
+	clearing  bool
+	clearedAt uint64
+	clearedIn uint64 // which batch that was in
+
+	deallocations []deallocation // those that were bound and not executed
+	gone          deallocation   // the last that was
+	databases     []string       // that are to be vacated before the client's next message
+	vacated       bool           // they are
+	size          int            // of names in all, in bytes
+	held          int            // of names: those that can live on backend alone
+	tainted       bool           // what is prepared now depends on settings of the transaction
+	loose         []*prepared
+	capture       capture
+}
+
+// Pool puts a fresh Session into transaction mode. own are the settings that the
+// client asked for at login and that its server connections do not have from
+// their own. All sessions that share server connections have the same config.
+func (s *Session) Pool(config *Config, own Settings) {
+	s.pooling = &pooling{config: config, own: own, settings: own}
+	s.unnamed.owner = config.sessions.Add(1) << 32
+}
+
+// Pooled reports whether the session is in transaction mode.
+func (s *Session) Pooled() bool { return s.pooling != nil }
 
 // stream is where one direction is within a message.
 type stream struct {
@@ -40,9 +111,14 @@ func (s *stream) take(n int) int {
 }
 
 // Attached tells that the client has a server connection now, which is idle.
-func (s *Session) Attached() {
+// server is nil in session mode; else it must be used by nobody else as long as
+// the client has the connection.
+func (s *Session) Attached(server *Server) {
 	s.attached, s.status = true, 'I'
 	s.server = stream{}
+	if s.pooling != nil {
+		s.pooling.backend, s.pooling.used = server, false
+	}
 }
 
 // Refuse makes the message that asked for a server be answered with err instead,
@@ -53,16 +129,32 @@ func (s *Session) Refuse(err *wire.Error) { s.refusal = err }
 // Idle reports whether the conversation is between transactions: nothing is
 // outstanding, no message is half through, in either direction.
 func (s *Session) Idle() bool {
-	return s.client.left == 0 && s.server.left == 0 && !s.skipping &&
+	return s.client.left == 0 && s.server.left == 0 && !s.skipping && !s.Settling() &&
 		(!s.attached || s.status == 'I' && s.pending.empty())
 }
+
+// Settling reports whether the answer to a Settle is awaited.
+func (s *Session) Settling() bool { return s.pooling != nil && s.pooling.settling }
+
+// HasServer reports whether the client has a server connection.
+func (s *Session) HasServer() bool { return s.attached }
 
 // Waiting reports whether the server owes the client an answer.
 func (s *Session) Waiting() bool { return !s.pending.empty() }
 
+// Owed reports whether the server is about to say ReadyForQuery without being sent
+// anything more.
+func (s *Session) Owed() bool { return s.pending.units.len() > 0 && !s.pending.copying }
+
 // Boundary reports whether the client has received whole messages only, so that
 // one more may be put behind them.
 func (s *Session) Boundary() bool { return s.server.left == 0 }
+
+// Torn reports whether the server has part of a message.
+func (s *Session) Torn() bool { return s.client.left > 0 && !s.client.drop }
+
+// Status is what the last ReadyForQuery said of the transaction.
+func (s *Session) Status() byte { return s.status }
 
 // Fatal reports whether the server has said why it ends the connection.
 func (s *Session) Fatal() bool { return s.fatal }
@@ -76,3 +168,44 @@ func (s *Session) CommitSent() bool { return s.effects&Commits != 0 && s.Waiting
 
 // Effects returns what the statements just finished may have changed.
 func (s *Session) Effects() Effects { return s.effects }
+
+// Settings returns what a server connection must have in effect for this client.
+func (s *Session) Settings() Settings {
+	if s.pooling == nil {
+		return Settings{}
+	}
+	return s.pooling.settings
+}
+
+// Databases returns what a Vacate is about.
+func (s *Session) Databases() []string { return s.pooling.databases }
+
+// Vacated tells that a Vacate is done.
+func (s *Session) Vacated() { s.pooling.vacated = true }
+
+// mustVacate reports whether a Vacate has to come before the statement is run.
+func (s *Session) mustVacate(summary *sql.Summary) bool {
+	p := s.pooling
+	if len(summary.Databases) == 0 || p.vacated {
+		p.vacated = false
+		return false
+	}
+	p.databases = summary.Databases
+	return true
+}
+
+// Abandon returns what to send so that the server comes to an end of what it was
+// sent, after which the client has nothing more to say.
+func (s *Session) Abandon() []byte {
+	var b []byte
+	if s.pending.copying {
+		const reason = "the client is gone\x00"
+		b = append(append(b, wire.MsgCopyFail, 0, 0, 0, 4+byte(len(reason))), reason...)
+		s.pending.sentCopyEnd()
+	}
+	if s.pending.unsynced || s.pending.skipping || s.pending.doubt {
+		b = append(b, wire.MsgSync, 0, 0, 0, 4)
+		s.pending.sentSync()
+	}
+	return b
+}

@@ -44,7 +44,7 @@ func TestA6SplitAnywhere(t *testing.T) {
 		s := &Session{}
 		c := &flow{t: t, from: s.FromClient, pause: func(p Pause) {
 			if attach {
-				s.Attached()
+				s.Attached(nil)
 			} else {
 				s.Refuse(refusal)
 			}

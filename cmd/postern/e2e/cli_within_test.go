@@ -65,7 +65,9 @@ func databases(t *testing.T, d *daemon) {
 	target.Database = "shop"
 	open := pgtest.Connect(t, target)
 	d.must(t, "tenant", "database", "drop", a.id, "shop", "--yes")
-	endedWith(t, open, "57P01")
+	open.Query("select 1")
+	open.Write()
+	endedWith(t, open, "3D000")
 	refused(t, target, "3D000", "")
 	query(t, a.dsn(), "create database by_sql") // the role app may
 	target.Database = "by_sql"

@@ -84,10 +84,13 @@ func TestKilledPostgres(t *testing.T) {
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
-		endedWith(t, idle, "57P01", "57P02", "08006")
 		endedWith(t, open, "57P01", "57P02", "08006")
 		if count := query(t, a.dsn(), "select count(*) from t"); count != "1000" {
 			t.Errorf("%s rows of 1000 committed ones", count)
+		}
+		idle.Query("select count(*) from t") // nobody was in its way
+		if said := idle.ReadUntilReady(); len(said) != 4 {
+			t.Errorf("an idle client has noticed: %v", pgtest.Lines(said))
 		}
 		if now := a.pid(t); now == pid || now == 0 {
 			t.Errorf("it ran as process %d and runs as %d", pid, now)

@@ -1,0 +1,249 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"postern/proxy/engine"
+	"postern/proxy/pool"
+	"postern/proxy/relay"
+	"postern/proxy/wire"
+)
+
+// pooled is what a session in transaction mode has besides.
+type pooled struct {
+	key pool.Key
+	own relay.Settings // what it asked for at login beyond key
+	// told is what the client was told of its server, by base and in full.
+	told       base
+	parameters map[string]string
+
+	lease *pool.Lease // under session.mu, as is cancels
+	// cancels counts the cancel requests on their way to lease, which must not be
+	// lent to anybody else before they have arrived.
+	cancels int
+	arrived chan struct{} // under session.mu: closed when cancels is 0 again, if somebody waits
+}
+
+// newPooled makes s a session in transaction mode.
+func newPooled(s *session) *pooled {
+	greeting := s.greeting()
+	return &pooled{
+		key: pool.Key{
+			Tenant: s.tenant.UID, Role: s.identity.Role, Database: s.identity.Database, Settings: greeting.Key(),
+		},
+		own: relay.NewSettings(map[string]string{applicationName: s.identity.Settings[applicationName]}),
+	}
+}
+
+// TryAttach implements engine.Host.
+func (s *session) TryAttach(want relay.Settings) (engine.Peer, bool) {
+	if s.pooled == nil {
+		return engine.Peer{}, false
+	}
+	lease, ok := s.server.pools.TryAcquireAlike(s.pooled.key, want)
+	if !ok {
+		return engine.Peer{}, false
+	}
+	m := lease.Memory.(*memory)
+	if len(lease.Early) > 0 || m.relay.Settings != want || m.base != s.pooled.told || s.mustReset(m) {
+		lease.ReleaseUnused()
+		return engine.Peer{}, false
+	}
+	return s.borrowed(lease, m, nil), true
+}
+
+// borrow waits for a server connection of the pool and makes it the client's.
+func (s *session) borrow(ctx context.Context, want relay.Settings) (engine.Peer, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, s.server.config.QueryWaitTimeout, errQueryWait)
+	defer cancel()
+	if err := s.wake(ctx); err != nil {
+		return engine.Peer{}, s.waitFailure(ctx, err)
+	}
+	s.enter(connecting)
+	lease, ok := s.server.pools.TryAcquireAlike(s.pooled.key, want)
+	if !ok {
+		var err error
+		if lease, err = s.server.pools.Acquire(ctx, s.pooled.key, s.dialer.connect); err != nil {
+			return engine.Peer{}, s.waitFailure(ctx, s.connectFailure(err))
+		}
+	}
+	m := lease.Memory.(*memory)
+	ahead := slices.Clone(lease.Notices)
+	if len(lease.Early) > 0 {
+		m.heard(lease.Early)
+	}
+	if err := s.restore(ctx, lease, m, want); err != nil {
+		var failure *wire.Error
+		lease.Release(errors.As(err, &failure))
+		return engine.Peer{}, s.waitFailure(ctx, err)
+	}
+	if m.base != s.pooled.told && s.pooled.parameters != nil {
+		ahead = append(s.news(s.pooled.parameters, m.parameters), ahead...)
+	}
+	s.pooled.told, s.pooled.parameters = m.base, m.parameters
+	return s.borrowed(lease, m, ahead), nil
+}
+
+// errQueryWait ends a session whose statement has waited for too long.
+var errQueryWait = &wire.Error{
+	Code: wire.QueryCanceled, Message: "query_wait_timeout", Kind: "query_wait_timeout",
+	Hint: "All server connections of the pool were in use. Raise pool.default_pool_size, or make transactions shorter.",
+}
+
+// waitFailure is err, unless the wait has ended by query_wait_timeout.
+func (s *session) waitFailure(ctx context.Context, err error) error {
+	if context.Cause(ctx) == errQueryWait {
+		return s.lastWords(errQueryWait)
+	}
+	return err
+}
+
+// mustReset reports whether what another client has left on the connection, seen
+// or not, must go first (pool.reset = "change").
+func (s *session) mustReset(m *memory) bool {
+	return s.server.config.Reset == ResetChange && m.user != "" && m.user != s.id
+}
+
+// restore brings the client's settings into effect. A *wire.Error is what the
+// server says to them; the connection is still good then.
+func (s *session) restore(ctx context.Context, lease *pool.Lease, m *memory, want relay.Settings) error {
+	if s.mustReset(m) {
+		if err := lease.Recover(ctx, 'I', true); err != nil {
+			return err
+		}
+		m.relay.Reset()
+	}
+	if m.relay.Settings == want {
+		return nil
+	}
+	_, _, err := lease.Ask(ctx, want.From(m.relay.Settings), nil)
+	m.relay.Queried()
+	var refused *pool.QueryError
+	if errors.As(err, &refused) {
+		return settingsRefused(refused)
+	}
+	if err == nil {
+		m.relay.Settings = want
+	}
+	return err
+}
+
+func settingsRefused(refused *pool.QueryError) *wire.Error {
+	failure := &wire.Error{
+		Code: refused.Code, Kind: "settings_refused", Cause: refused,
+		Hint: "A setting of this session cannot be made on another server connection. Set it to another value, or connect again.",
+	}
+	var m pgproto3.ErrorResponse
+	if len(refused.Message) > wire.HeaderSize && m.Decode(refused.Message[wire.HeaderSize:]) == nil {
+		failure.Message, failure.Detail = m.Message, m.Detail
+	}
+	return failure
+}
+
+// borrowed makes the lease the session's, until Release.
+func (s *session) borrowed(lease *pool.Lease, m *memory, ahead []byte) engine.Peer {
+	m.user = s.id
+	s.mu.Lock()
+	s.pooled.lease = lease
+	s.mu.Unlock()
+	s.server.activeServers.Inc()
+	return engine.Peer{Conn: lease.Server, Ahead: ahead, Server: &m.relay, Lease: lease}
+}
+
+// Release implements engine.Host.
+func (s *session) Release(peer engine.Peer, returned engine.Return) {
+	lease := peer.Lease.(*pool.Lease)
+	s.server.activeServers.Dec()
+	s.mu.Lock()
+	s.pooled.lease = nil
+	var arrived chan struct{}
+	if s.pooled.cancels > 0 {
+		arrived = make(chan struct{})
+		s.pooled.arrived = arrived
+	}
+	s.mu.Unlock()
+	always := s.server.config.Reset == ResetAlways
+	switch {
+	case arrived == nil && returned.Broken:
+		lease.Release(false)
+	case arrived == nil && returned.Status == 'I' && !returned.Discard && !always:
+		lease.Affinity = lease.Memory.(*memory).relay.Settings
+		lease.Release(true)
+	default:
+		returned.Discard = returned.Discard || always
+		s.server.tasks.Go(func() { s.server.recover(lease, returned, arrived) })
+	}
+}
+
+// recoverTimeout bounds putting a server connection in order.
+const recoverTimeout = 10 * time.Second
+
+// recover puts a server connection in order, once the cancel requests for it have
+// arrived, and gives it back.
+func (s *Server) recover(lease *pool.Lease, returned engine.Return, arrived <-chan struct{}) {
+	if arrived != nil {
+		<-arrived
+	}
+	if returned.Broken {
+		lease.Release(false)
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.life), recoverTimeout)
+	defer cancel()
+	err := lease.SetDeadline(time.Time{})
+	if err == nil {
+		err = lease.Recover(ctx, returned.Status, returned.Discard)
+	}
+	if err != nil {
+		s.config.Log.Debug("a server connection is given up", "error", err)
+	}
+	lease.Memory.(*memory).relay.Queried()
+	if returned.Discard {
+		lease.Memory.(*memory).relay.Reset()
+	}
+	lease.Release(err == nil)
+}
+
+// Ask implements engine.Host.
+func (s *session) Ask(ctx context.Context, peer engine.Peer, sql string, early []byte) ([][]*string, []byte, error) {
+	return peer.Lease.(*pool.Lease).Ask(ctx, sql, early)
+}
+
+// Vacate implements engine.Host.
+func (s *session) Vacate(databases []string) {
+	for _, name := range databases {
+		s.server.pools.CloseDatabase(s.tenant.UID, name)
+	}
+}
+
+// Cancel implements engine.Host.
+func (s *session) Cancel(ctx context.Context, peer engine.Peer) error {
+	return peer.Lease.(*pool.Lease).Cancel(ctx)
+}
+
+// cancelLent passes a cancel request on to the server connection that the session
+// has borrowed. That is lent to nobody else before the server has taken note.
+func (s *session) cancelLent(ctx context.Context) (sent bool, err error) {
+	s.mu.Lock()
+	lease := s.pooled.lease
+	if lease == nil {
+		s.mu.Unlock()
+		return false, nil
+	}
+	s.pooled.cancels++
+	s.mu.Unlock()
+	err = lease.Cancel(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pooled.cancels--
+	if s.pooled.cancels == 0 && s.pooled.arrived != nil {
+		close(s.pooled.arrived)
+		s.pooled.arrived = nil
+	}
+	return true, err
+}

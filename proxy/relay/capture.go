@@ -1,0 +1,47 @@
+package relay
+
+import "unique"
+
+// capture keeps the text of a Parse while it goes by. The zero value keeps
+// nothing.
+type capture struct {
+	statement *prepared // whose text it is
+	unnamed   bool      // or the unnamed statement's
+	skip      int       // bytes of the head that go by first
+	text      []byte
+}
+
+// captured takes what has just gone by of the client's message.
+func (s *Session) captured(b []byte) {
+	if s.pooling == nil || s.pooling.capture.statement == nil && !s.pooling.capture.unnamed {
+		return
+	}
+	c := &s.pooling.capture
+	skipped := min(c.skip, len(b))
+	c.skip -= skipped
+	c.text = append(c.text, b[skipped:]...)
+	if s.client.left > 0 {
+		return
+	}
+	if c.unnamed {
+		backend := s.pooling.backend
+		backend.parse = c.text
+		backend.operations.last().to = len(c.text)
+	} else {
+		s.statementRead(c.statement, unique.Make(string(c.text)))
+	}
+	*c = capture{}
+}
+
+// statementRead notes the text of a statement whose Parse was sent whole: it is
+// no longer bound to where it was made.
+func (s *Session) statementRead(made *prepared, text unique.Handle[string]) {
+	p := s.pooling
+	made.text = text
+	if s.tainted() {
+		p.loose = append(p.loose, made)
+		return
+	}
+	p.backend.file(made.held, statementKey{text, p.settings})
+	made.held = nil
+}

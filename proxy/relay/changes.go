@@ -1,0 +1,83 @@
+package relay
+
+import (
+	"strings"
+
+	"postern/proxy/relay/sql"
+)
+
+// changes is what a transaction may have changed in its session: what to ask the
+// server about when it is over. The zero value is nothing.
+type changes struct {
+	bits  sql.Change // made
+	ends  sql.Change // ended
+	names []string   // of settings
+	// truncated: a text was not seen to its end. It may have done anything, but
+	// for setting custom settings behind peekLimit, which nobody does.
+	truncated bool
+}
+
+// maxNames is how many settings one transaction may name; one that names more has
+// changed nobody knows what.
+const maxNames = 100
+
+func (c *changes) empty() bool {
+	return c.bits == 0 && c.ends == 0 && len(c.names) == 0 && !c.truncated
+}
+
+// settings reports whether settings are among them.
+func (c *changes) settings() bool {
+	const any = sql.UnknownSetting | sql.AllSettings
+	return len(c.names) > 0 || c.bits&any != 0 || c.truncated
+}
+
+// name adds a setting, and reports whether it was not there.
+func (c *changes) name(setting string) bool {
+	for _, known := range c.names {
+		if strings.EqualFold(known, setting) {
+			return false
+		}
+	}
+	if len(c.names) == maxNames {
+		c.bits |= sql.UnknownSetting
+		return false
+	}
+	c.names = append(c.names, strings.ToLower(setting))
+	return true
+}
+
+// apply notes a statement that the server is about to run.
+func (s *Session) apply(summary *sql.Summary) {
+	s.effects |= summary.Effects
+	p := s.pooling
+	if p == nil || summary.Ordinary() {
+		return
+	}
+	if summary.DeallocateAll || summary.DiscardAll {
+		p.clearing, p.clearedAt, p.clearedIn = true, s.pending.sent, p.batch
+	}
+	const seen = sql.LocalSetting | sql.Setting | sql.Opaque
+	p.changes.bits |= summary.Changes &^ seen
+	p.changes.ends |= summary.Ends
+	p.changes.truncated = p.changes.truncated || summary.Truncated
+	p.tainted = p.tainted || summary.Changes&sql.LocalSetting != 0
+	for _, setting := range summary.Settings {
+		p.changes.name(setting)
+	}
+}
+
+// reported notes that the server reports another value of a setting, which may be
+// the doing of a function.
+func (s *Session) reported(setting []byte) {
+	p := s.pooling
+	switch string(setting) {
+	case "in_hot_standby", "server_version", "integer_datetimes", "server_encoding":
+		return
+	case "is_superuser", "session_authorization":
+		p.changes.bits |= sql.Role
+		return
+	}
+	if p.changes.name(string(setting)) {
+		p.changes.bits |= sql.Reset // it may as well have been undone
+	}
+}

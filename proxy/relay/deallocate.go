@@ -1,0 +1,76 @@
+package relay
+
+import (
+	"postern/proxy/relay/sql"
+	"postern/proxy/wire"
+)
+
+// deallocation is a DEALLOCATE of the extended protocol that was bound and not
+// executed.
+type deallocation struct {
+	name  string
+	entry *entry
+}
+
+// planDeallocate decides about a Parse, of the unnamed statement, if it is of
+// DEALLOCATE with the name of a statement of the protocol: on the server that has
+// another name. It answers false to anything else.
+func (s *Session) planDeallocate(header wire.Header, body []byte) (Step, bool) {
+	if len(body) < header.Length-wire.HeaderSize || body[1]|0x20 != 'd' {
+		return Step{}, false
+	}
+	summary := sql.Scan(body[1:])
+	target := summary.Deallocated()
+	if target == "" {
+		return Step{}, false
+	}
+	known, ok := s.statement([]byte(target))
+	if !ok {
+		return Step{Pause: Wait}, true
+	}
+	if known == nil {
+		return Step{}, false
+	}
+	e, step, ok := s.present(known)
+	if !ok {
+		return step, true
+	}
+	p := s.pooling
+	s.begin()
+	s.parsingUnnamed(summary, false)
+	from := len(p.backend.parse)
+	p.backend.parse = append(p.backend.parse, body[1:]...)
+	p.backend.operations.last().from, p.backend.operations.last().to = from, len(p.backend.parse)
+	at := summary.Names[0]
+	text := untilZero(body[1:])
+	send := p.backend.send
+	start := len(send)
+	send = append(send, wire.MsgParse, 0, 0, 0, 0, 0)
+	send = appendName(append(send, text[:at.Offset]...), e.number)
+	send = append(send, text[at.Offset+at.Length:]...)
+	send = append(send, body[1+len(text):]...)
+	setLength(send[start:], 0)
+	p.backend.send = send
+	s.unnamed.deallocates = &deallocation{statementName([]byte(target)), e}
+	return Step{Drop: header.Length, Send: send}, true
+}
+
+// deallocating notes a Bind of the unnamed statement.
+func (s *Session) deallocating() {
+	if d := s.unnamed.deallocates; d != nil {
+		s.pooling.deallocations = append(s.pooling.deallocations, *d)
+	}
+}
+
+// deallocated notes that the first DEALLOCATE is done.
+func (s *Session) deallocated() {
+	p := s.pooling
+	if len(p.deallocations) == 0 {
+		return
+	}
+	first := p.deallocations[0]
+	p.deallocations = p.deallocations[1:]
+	p.gone = first
+	s.forget(first.name)
+	p.backend.drop(first.entry)
+}

@@ -1,0 +1,410 @@
+package relay
+
+import (
+	"encoding/binary"
+	"unique"
+
+	"postern/proxy/relay/sql"
+	"postern/proxy/wire"
+)
+
+// The client's prepared statements live on whichever server connection it has.
+// Each name is the client's own; on a server, statements have numbers, and one
+// that is missing is prepared before the message that needs it. All of that
+// travels with the client's messages, and the server's answers say what has
+// become of it: every message that is sent has one answer, or is skipped with its
+// batch.
+//
+// A Parse of the client's is always executed, even where the server has the same
+// statement, so that it fails as it would and sees what DDL has changed.
+
+// maxRemembered is how long a Parse message may be for its statement to follow
+// the client, in bytes, and maxStatements how much a client's may have in all. A
+// statement beyond that pins.
+const (
+	maxRemembered = 1 << 20
+	maxStatements = 16 << 20
+)
+
+// prepared is a prepared statement as the client knows it.
+type prepared struct {
+	text    unique.Handle[string] // the body of its Parse behind the name
+	size    int
+	summary *sql.Summary // nil if running it changes nothing of interest
+	// held is where the statement lives as long as it cannot be anywhere else;
+	// pinned, if it never will.
+	held   *entry
+	pinned bool
+}
+
+// unnamed is the unnamed statement of a client.
+type unnamed struct {
+	known   bool
+	large   bool   // it is not remembered
+	text    []byte // as prepared.text
+	owner   uint64 // how Server.unnamed knows the statement, no other has the same
+	summary *sql.Summary
+
+	coming  int          // Parses that are not confirmed
+	comesIn uint64       // the batch of the last of them
+	becomes *sql.Summary // by it
+
+	// deallocates is what the statement, or what is coming, drops when it is run.
+	deallocates *deallocation
+}
+
+// foreign is in Server.unnamed when nobody knows whose it is.
+const foreign = ^uint64(0)
+
+// planParse decides about a Parse.
+func (s *Session) planParse(header wire.Header, body []byte) (Step, verdict, error) {
+	name := untilZero(body)
+	rest := header.Length - wire.HeaderSize - len(name) - 1
+	switch {
+	case len(name) == len(body) && rest > 0:
+		return Step{}, planned, errLongName
+	case rest < 3: // not even an empty query and no types: the server will say so
+		return Step{}, forwarded, nil
+	case len(name) == 0:
+		if step, ok := s.planDeallocate(header, body); ok {
+			return step, planned, nil
+		}
+		s.parseUnnamed(header, body)
+		return Step{}, counted, nil
+	}
+	known, ok := s.statement(name)
+	if !ok {
+		return Step{Pause: Wait}, planned, nil
+	}
+	if known != nil {
+		// 42P05, which the server says best, behind whatever is wrong with the text:
+		// of a name that it has for sure, since it is given to an empty query.
+		s.begin()
+		e := s.pooling.backend.add(s.pooling.batch)
+		s.injectParse(e, nil, []byte{0, 0, 0})
+		s.pooling.backend.garbage = append(s.pooling.backend.garbage, e.number)
+		s.sentOperation(operation{kind: refusedOperation, name: statementName(name), entry: e})
+		return s.renameParse(header, name, e), planned, nil
+	}
+	p := s.pooling
+	s.begin()
+	s.makeRoom()
+	made := &prepared{size: rest, held: p.backend.add(p.batch)}
+	if summary := sql.Scan(body[len(name)+1:]); !summary.Ordinary() {
+		made.summary = &summary
+	}
+	s.sentOperation(operation{kind: parseOperation, name: statementName(name), statement: made, entry: made.held})
+	if rest <= maxRemembered && p.size+rest <= maxStatements && p.config.MaxStatements > 0 {
+		p.capture = capture{statement: made, text: make([]byte, 0, rest)}
+	} else {
+		made.pinned = true
+	}
+	return s.renameParse(header, name, made.held), planned, nil
+}
+
+// parseUnnamed notes that the unnamed statement is another from now on.
+func (s *Session) parseUnnamed(header wire.Header, body []byte) {
+	large := header.Length > maxRemembered
+	s.parsingUnnamed(sql.Scan(body[1:]), large)
+	if !large {
+		s.pooling.capture = capture{unnamed: true, skip: wire.HeaderSize + 1, text: s.pooling.backend.parse}
+	}
+}
+
+// parsingUnnamed notes a Parse of the unnamed statement, whose text is still to be
+// written down.
+func (s *Session) parsingUnnamed(summary sql.Summary, large bool) {
+	p, u := s.pooling, &s.unnamed
+	u.owner++
+	u.coming++
+	u.comesIn, u.becomes, u.deallocates = p.batch, nil, nil
+	if !summary.Ordinary() {
+		kept := summary // so that only this one is allocated
+		u.becomes = &kept
+	}
+	p.backend.unnamed = u.owner
+	if p.backend.operations.empty() {
+		p.backend.parse = p.backend.parse[:0]
+	}
+	from := len(p.backend.parse)
+	s.sentOperation(operation{kind: unnamedParse, summary: u.becomes, owner: u.owner, large: large, from: from, to: from})
+}
+
+// parsedUnnamed notes that the server has taken an unnamed statement.
+func (s *Session) parsedUnnamed(o *operation) {
+	u := &s.unnamed
+	u.coming--
+	u.known, u.large, u.summary = true, o.large, o.summary
+	u.text = append(u.text[:0], s.pooling.backend.parse[o.from:o.to]...)
+}
+
+// renameParse sends the head of a Parse under a name of ours; the rest follows
+// from the client.
+func (s *Session) renameParse(header wire.Header, name []byte, e *entry) Step {
+	head := wire.HeaderSize + len(name) + 1
+	send := s.pooling.backend.send
+	from := len(send)
+	send = append(send, wire.MsgParse, 0, 0, 0, 0)
+	send = append(appendName(send, e.number), 0)
+	return s.sendHead(send, from, header.Length-head, head)
+}
+
+// planUse decides about a message that uses a prepared statement, whose name
+// stands at that place of body.
+func (s *Session) planUse(header wire.Header, body []byte, at int) (Step, verdict, error) {
+	if at > len(body) {
+		return Step{}, forwarded, nil
+	}
+	name := untilZero(body[at:])
+	if at+len(name) == len(body) {
+		if len(body) < peekLimit {
+			return Step{}, forwarded, nil // it has no end: the server will say so
+		}
+		return Step{}, planned, errLongName
+	}
+	if len(name) == 0 {
+		return s.useUnnamed(header)
+	}
+	known, ok := s.statement(name)
+	if !ok {
+		return Step{Pause: Wait}, planned, nil
+	}
+	switch {
+	case header.Type == wire.MsgClose && known != nil:
+		// What the server has under a number stays, for whoever has the same.
+		s.begin()
+		s.sentOperation(operation{kind: closeOperation, name: statementName(name)})
+		return s.rename(header, body, at, name, 0), planned, nil
+	case known == nil && ours(name):
+		s.begin()
+		s.sentOperation(operation{kind: refusedOperation, name: string(name)})
+		return s.rename(header, body, at, name, 0), planned, nil
+	case known == nil:
+		return Step{}, forwarded, nil // perhaps made by PREPARE; else the server says that it is not there
+	}
+	e, step, ok := s.present(known)
+	if !ok {
+		return step, planned, nil
+	}
+	if header.Type == wire.MsgBind && known.summary != nil {
+		if s.mustVacate(known.summary) {
+			return Step{Pause: Vacate}, planned, nil
+		}
+		s.apply(known.summary)
+	}
+	s.begin()
+	s.pending.sentExtended()
+	return s.rename(header, body, at, name, e.number), planned, nil
+}
+
+// rename sends the head of a message with the name of another statement in it.
+func (s *Session) rename(header wire.Header, body []byte, at int, name []byte, number uint64) Step {
+	send := s.pooling.backend.send
+	from := len(send)
+	send = append(send, header.Type, 0, 0, 0, 0)
+	send = append(send, body[:at]...)
+	send = append(appendName(send, number), 0)
+	head := wire.HeaderSize + at + len(name) + 1
+	return s.sendHead(send, from, header.Length-head, head)
+}
+
+// sendHead is the Step in which the head of a message, which begins at send[from],
+// stands for that of the client's message, of which more bytes follow.
+func (s *Session) sendHead(send []byte, from, more, head int) Step {
+	setLength(send[from:], more)
+	s.pooling.backend.send = send
+	s.client = stream{left: more}
+	return Step{Drop: head, Send: send}
+}
+
+// setLength puts the length into the head of a message of which more bytes follow.
+func setLength(message []byte, more int) {
+	binary.BigEndian.PutUint32(message[1:], uint32(len(message)-1+more))
+}
+
+// useUnnamed sees to it that the server has the client's unnamed statement, or
+// none if the client has none.
+func (s *Session) useUnnamed(header wire.Header) (Step, verdict, error) {
+	u, backend := &s.unnamed, s.pooling.backend
+	if p := s.pooling; s.Owed() && (p.mending > 0 && p.mendedIn != p.batch || u.coming > 0 && u.comesIn != p.batch) {
+		return Step{Pause: Wait}, planned, nil
+	}
+	mine := backend.unnamed == u.owner
+	known := u.known
+	if p := s.pooling; p.dropping && !mine {
+		if p.droppedIn != p.batch && s.Owed() {
+			return Step{Pause: Wait}, planned, nil
+		}
+		known = known && p.droppedIn != p.batch
+	}
+	switch {
+	case header.Type == wire.MsgClose:
+		s.pooling.dropping, s.pooling.droppedIn = true, s.pooling.batch
+		s.sentOperation(operation{kind: closeOperation})
+		return Step{}, counted, nil
+	case mine || !known && backend.unnamed == 0:
+		summary := u.summary
+		if u.coming > 0 {
+			summary = u.becomes
+		}
+		if header.Type == wire.MsgBind && summary != nil && (u.coming > 0 || u.known) {
+			if s.mustVacate(summary) {
+				return Step{Pause: Vacate}, planned, nil
+			}
+			s.apply(summary)
+			s.deallocating()
+		}
+	case known:
+		s.begin()
+		s.mend(u.owner)
+		s.injectParse(nil, nil, u.text)
+		return Step{Send: backend.send}, planned, nil
+	default:
+		s.begin()
+		s.mend(0)
+		s.injectClose(nil)
+		return Step{Send: backend.send}, planned, nil
+	}
+	return Step{}, forwarded, nil
+}
+
+// mend notes that the server's unnamed statement is about to be made another.
+func (s *Session) mend(owner uint64) {
+	p := s.pooling
+	p.backend.unnamed = owner
+	p.mending++
+	p.mendedIn = p.batch
+}
+
+// dropUnnamed notes a Query, at which the server drops the unnamed statement,
+// unless it skips the Query: see queryRan.
+func (s *Session) dropUnnamed() {
+	s.pooling.dropping, s.pooling.droppedIn = true, s.pooling.batch
+	if backend := s.pooling.backend; backend.unnamed != 0 && backend.unnamed != s.unnamed.owner {
+		backend.unnamed = foreign
+	}
+}
+
+// queryRan notes that the server has come to a Query.
+func (s *Session) queryRan() {
+	if s.pooling != nil {
+		s.unnamed.drop()
+	}
+}
+
+// drop notes that there is no unnamed statement any more.
+func (u *unnamed) drop() {
+	u.known = false
+	if u.coming == 0 {
+		u.owner++ // a server that had it may still have it
+	}
+}
+
+// statement returns the client's statement of that name as it will be when the
+// server comes to it, nil if there will be none. It answers false if that
+// depends on what the server has still to say.
+func (s *Session) statement(name []byte) (*prepared, bool) {
+	name = name[:min(len(name), maxName)]
+	p := s.pooling
+	if o := p.backend.operations.latest(name); o != nil && (!p.clearing || o.number > p.clearedAt) {
+		return o.statement, o.batch == p.batch
+	}
+	if p.clearing && s.Owed() {
+		return nil, false
+	}
+	if p.clearing && p.clearedIn == p.batch {
+		return nil, true
+	}
+	return s.names[string(name)], true
+}
+
+// present returns where the server has the statement, or else the step to take
+// before the client's message is looked at again.
+func (s *Session) present(known *prepared) (*entry, Step, bool) {
+	if known.held != nil {
+		return known.held, Step{}, true
+	}
+	p := s.pooling
+	key := statementKey{known.text, p.settings}
+	if e := p.backend.find(key); e != nil {
+		if !e.confirmed && e.batch != p.batch {
+			return nil, Step{Pause: Wait}, false
+		}
+		return e, Step{}, true
+	}
+	s.begin()
+	s.makeRoom()
+	e := p.backend.add(p.batch)
+	if s.tainted() {
+		known.held = e
+		p.loose = append(p.loose, known)
+	} else {
+		p.backend.file(e, key)
+	}
+	s.injectParse(e, known, []byte(known.text.Value()))
+	return nil, Step{Send: p.backend.send}, false
+}
+
+// tainted reports whether what is prepared now depends on settings that the
+// transaction has changed, and so is of no use to others.
+func (s *Session) tainted() bool {
+	return s.pooling.tainted || s.pooling.changes.settings()
+}
+
+// loosen gives up the statements that depend on settings of the transaction that
+// is over.
+func (s *Session) loosen() {
+	p := s.pooling
+	p.tainted = false
+	for i, known := range p.loose {
+		p.backend.garbage = append(p.backend.garbage, known.held.number)
+		known.held, p.loose[i] = nil, nil
+	}
+	p.loose = p.loose[:0]
+}
+
+// begin starts Step.Send with closing what is of no use on the server.
+func (s *Session) begin() {
+	backend := s.pooling.backend
+	backend.send = backend.send[:0]
+	for _, number := range backend.garbage {
+		s.injectClose(&entry{number: number})
+	}
+	backend.garbage = backend.garbage[:0]
+}
+
+// makeRoom closes the statements that were not used for longest.
+func (s *Session) makeRoom() {
+	backend := s.pooling.backend
+	for backend.oldest != nil && len(backend.index) >= max(1, s.pooling.config.MaxStatements) {
+		e := backend.oldest
+		backend.drop(e)
+		s.injectClose(e)
+	}
+}
+
+// injectClose sends a Close that the client does not know of; of the unnamed
+// statement if e is nil.
+func (s *Session) injectClose(e *entry) {
+	s.inject(wire.MsgClose, []byte{'S'}, e, nil)
+	s.sentOperation(operation{kind: injectedClose, entry: e})
+}
+
+// injectParse sends a Parse that the client does not know of; of the unnamed
+// statement if e is nil.
+func (s *Session) injectParse(e *entry, known *prepared, text []byte) {
+	s.inject(wire.MsgParse, nil, e, text)
+	s.sentOperation(operation{kind: injectedParse, statement: known, entry: e, owner: s.unnamed.owner})
+}
+
+func (s *Session) inject(kind byte, before []byte, e *entry, after []byte) {
+	send := s.pooling.backend.send
+	from := len(send)
+	send = append(append(send, kind, 0, 0, 0, 0), before...)
+	if e != nil {
+		send = appendName(send, e.number)
+	}
+	send = append(append(send, 0), after...)
+	setLength(send[from:], 0)
+	s.pooling.backend.send = send
+}

@@ -102,9 +102,9 @@ type Auth struct {
 	HideUnknownTenants bool `toml:"hide_unknown_tenants"`
 	// AdminUsers may do everything on the admin console: name =
 	// "SCRAM-SHA-256$…". Default: none.
-	AdminUsers map[string]string `toml:"admin_users" secret:"true" later:"true"`
+	AdminUsers map[string]string `toml:"admin_users" secret:"true"`
 	// StatsUsers may only look there: name = "SCRAM-SHA-256$…". Default: none.
-	StatsUsers map[string]string `toml:"stats_users" secret:"true" later:"true"`
+	StatsUsers map[string]string `toml:"stats_users" secret:"true"`
 	// SecretFile holds the secret that the proxies of a fleet share, for mock
 	// salts, cancel keys and each other. Default: "", made once and kept in the
 	// catalog.

@@ -115,6 +115,8 @@ func (s *session) cancelStatement(ctx context.Context) string {
 	conversation := s.conversation
 	s.mu.Unlock()
 	switch {
+	case s.server.config.Console.cancel(s):
+		return "sent"
 	case conversation == nil:
 		return "idle"
 	case conversation.CancelWait(canceled):

@@ -102,6 +102,8 @@ type Config struct {
 	// Reset is when DISCARD ALL is run on a server connection before another client
 	// gets it; "" means ResetPinned (pool.reset).
 	Reset Reset
+	// Console lets administrators in; nil for nobody.
+	Console *Console
 	// Metrics are counted in; nil counts nowhere that can be seen.
 	Metrics *meter.Metrics
 	// Log defaults to slog.Default.

@@ -86,7 +86,9 @@ func (d *dialer) connect(ctx context.Context) (*pool.Server, error) {
 		}
 		server, err := d.dial(ctx, endpoint)
 		if err == nil {
-			server.Memory = newMemory(server, d.login.Settings[applicationName])
+			m := newMemory(server)
+			m.number, m.tenant = d.server.numbers.Add(1), string(d.tenant.ID)
+			server.Memory = m
 			return server, nil
 		}
 		if !safeToRetry(err) || pause > time.Second || !sleep(ctx, pause) {
@@ -122,6 +124,10 @@ func sleep(ctx context.Context, d time.Duration) bool {
 // memory is what a server connection's pool.Server.Memory is: it is read and
 // written by the session that has the connection alone.
 type memory struct {
+	// number and tenant are for the console, and never change.
+	number uint64
+	tenant string
+
 	relay relay.Server
 	// parameters is what the server reports without anybody's settings, and base
 	// the same as one comparable value.
@@ -134,9 +140,9 @@ type memory struct {
 // base is what a server reports at login, without application_name.
 type base = unique.Handle[string]
 
-func newMemory(server *pool.Server, name string) *memory {
+func newMemory(server *pool.Server) *memory {
 	m := &memory{}
-	m.relay.Own = relay.NewSettings(map[string]string{applicationName: name})
+	m.relay.Own = relay.NewSettings(map[string]string{applicationName: ""})
 	m.relay.Reset()
 	m.setParameters(maps.Clone(server.Parameters))
 	return m

@@ -51,11 +51,16 @@ func (s *session) greet() error {
 	return s.begin(conversation)
 }
 
-// pools reports whether the session is in transaction mode.
-func (s *session) pools() bool {
-	mode := cmp.Or(s.identity.PoolMode, s.tenant.PoolMode, s.server.config.PoolMode)
-	return mode == router.Transaction && s.identity.Replication == ""
+// poolMode is router.Session or router.Transaction.
+func (s *session) poolMode() string {
+	if s.identity.Replication != "" {
+		return router.Session
+	}
+	return cmp.Or(s.identity.PoolMode, s.tenant.PoolMode, s.server.config.PoolMode)
 }
+
+// pools reports whether the session is in transaction mode.
+func (s *session) pools() bool { return s.poolMode() == router.Transaction }
 
 // known returns what this login was answered before, if that is known to hold.
 func (s *session) known() (parameters map[string]string, ok bool) {

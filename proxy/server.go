@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,6 +26,7 @@ type Server struct {
 	cancels   *cancelRegistry
 	pools     *pool.Group
 	relay     relay.Config
+	numbers   atomic.Uint64 // of sessions, the last that was given
 	// activeServers counts server connections that a client in transaction mode has.
 	activeServers prometheus.Gauge
 

@@ -23,6 +23,7 @@ import (
 type session struct {
 	server *Server
 	id     string
+	number uint64 // never given twice
 	log    *slog.Logger
 	began  time.Time
 	over   chan struct{} // closed when the session has ended
@@ -54,6 +55,7 @@ func newSession(server *Server, conn net.Conn) *session {
 	return &session{
 		server: server,
 		id:     id,
+		number: server.numbers.Add(1),
 		log:    server.config.Log.With("session", id, "client", conn.RemoteAddr().String()),
 		began:  time.Now(),
 		over:   make(chan struct{}),
@@ -94,6 +96,14 @@ func (s *session) run(ctx context.Context) {
 		return
 	}
 	if err := s.identify(); err != nil {
+		if console := s.server.config.Console; console.takes(s, err) {
+			console.serve(s, func() {
+				lift()
+				greeted = true
+				s.server.config.Metrics.Clients.WithLabelValues("login").Dec()
+			})
+			return
+		}
 		s.fail(err)
 		return
 	}
@@ -180,4 +190,5 @@ func (s *session) endWhenIdle(err *wire.Error) {
 	if conversation != nil {
 		conversation.EndWhenIdle(err)
 	}
+	s.server.config.Console.end(s, err)
 }

@@ -134,6 +134,7 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 		MaxPreparedStatements: statementsOf(config.Pool.MaxPreparedStatements),
 		NoPins:                !config.Pool.Pin,
 		Reset:                 proxy.Reset(config.Pool.Reset),
+		Console:               d.console(),
 		Metrics:               metrics,
 		Log:                   log,
 	})

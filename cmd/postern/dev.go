@@ -147,11 +147,19 @@ func (d *developer) run(ctx context.Context, catalogEndpoint wake.Endpoint) erro
 	if err != nil {
 		return err
 	}
+	password, err := withConsoleUser(&d.config, d.dataDir)
+	if err != nil {
+		store.Close()
+		return err
+	}
 	daemon, err := newDaemon(ctx, d.config, d.dataDir, store, store.Close, d.drivers, d.log)
 	if err != nil {
 		return err
 	}
 	defer daemon.close()
+	if err := writeConsoleDSN(d.dataDir, daemon.listeners.postgres.Addr(), password); err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return daemon.run(ctx) })
 	group.Go(func() error { return ended(ctx, d.greet(ctx)) })

@@ -15,6 +15,7 @@ func newRootCommand(a *app) *cobra.Command {
 		newServeCommand(a),
 		newTenantCommand(a),
 		newConfigCommand(a),
+		newConsoleCommand(a),
 		newExplainCommand(a),
 		newVersionCommand(a),
 	)

@@ -46,12 +46,14 @@ func (c *client) verdict(e expectation, line string) Kind {
 	case "E " + preparedTaken, "E " + tableTaken, "E " + cursorTaken:
 		return lost(about)
 	case "E " + noSuchPrepared, "E " + noSuchTable, "E " + noSuchCursor:
-		return foreign(about)
+		if about != aboutRow {
+			return foreign(about)
+		}
 	}
 	switch {
 	case line[0] == 'E':
 		return "unexpected error"
-	case line[0] != e.line[0] && e.line[0] == 'D' && line[0] == 'C':
+	case e.line[0] == 'D' && line[0] == 'C' && about != aboutRow:
 		return lost(about) // rows are missing
 	case about == aboutPrepared && line == "n" && e.line == "T":
 		return lost(about)

@@ -152,7 +152,7 @@ func (s *session) borrowed(lease *pool.Lease, m *memory, ahead []byte) engine.Pe
 	s.pooled.lease = lease
 	s.mu.Unlock()
 	s.server.activeServers.Inc()
-	return engine.Peer{Conn: lease.Server, Ahead: ahead, Server: &m.relay, Lease: lease}
+	return engine.Peer{Conn: lease.Server.Conn, Ahead: ahead, Server: &m.relay, Lease: lease}
 }
 
 // Release implements engine.Host.

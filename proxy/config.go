@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"postern/catalog"
+	"postern/proxy/engine"
 	"postern/proxy/meter"
 	"postern/proxy/pool"
 	"postern/router"
@@ -90,6 +91,9 @@ type Config struct {
 	PoolMode string
 	// Pool bounds the server connections in transaction mode.
 	Pool pool.Config
+	// Loop relays for clients in transaction mode where it can; nil leaves all to
+	// goroutines (pool.engine). The caller closes it, after Drain.
+	Loop *engine.Loop
 	// QueryWaitTimeout bounds how long a statement waits for a server connection;
 	// the session ends then. 0 means 2 min. PgBouncer's query_wait_timeout.
 	QueryWaitTimeout time.Duration

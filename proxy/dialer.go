@@ -10,6 +10,7 @@ import (
 
 	"postern/catalog"
 	"postern/proxy/auth"
+	"postern/proxy/engine"
 	"postern/proxy/pool"
 	"postern/proxy/relay"
 	"postern/proxy/wire"
@@ -23,6 +24,7 @@ type dialer struct {
 	server *Server
 	tenant *catalog.Tenant // as it was at login
 	login  pool.Login
+	looped bool // the server connection is for clients on the loop, which watches it
 }
 
 // newDialer returns the dialer of s, which has authenticated.
@@ -33,6 +35,7 @@ func newDialer(s *session) *dialer {
 		settings = s.greeting().Settings
 	}
 	return &dialer{
+		looped: s.looped(),
 		server: s.server,
 		tenant: s.tenant,
 		login: pool.Login{
@@ -100,7 +103,15 @@ func (d *dialer) connect(ctx context.Context) (*pool.Server, error) {
 func (d *dialer) dial(ctx context.Context, endpoint wake.Endpoint) (*pool.Server, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.server.config.ConnectTimeout)
 	defer cancel()
-	return pool.Connect(ctx, pool.Target{Network: endpoint.Network, Address: endpoint.Address, TLS: endpoint.TLS}, d.login)
+	target := pool.Target{Network: endpoint.Network, Address: endpoint.Address, TLS: endpoint.TLS}
+	if d.server.config.Loop != nil {
+		target.Wrap = engine.Wrap
+	}
+	server, err := pool.Connect(ctx, target, d.login)
+	if err == nil {
+		server.Watched = d.looped
+	}
+	return server, err
 }
 
 func safeToRetry(err error) bool {

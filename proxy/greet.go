@@ -28,12 +28,13 @@ func (s *session) greet() error {
 		return err
 	}
 	s.dialer = newDialer(s)
-	conversation := engine.New(s.conn, s)
-	var b []byte
-	var err error
 	if s.pools() {
 		s.pooled = newPooled(s)
-		conversation.Pool(&s.server.relay, s.pooled.own)
+	}
+	conversation := s.newConversation()
+	var b []byte
+	var err error
+	if s.pooled != nil {
 		b, err = s.greetPooled()
 	} else {
 		b, err = s.greetAlone(conversation)
@@ -74,7 +75,7 @@ func (s *session) known() (parameters map[string]string, ok bool) {
 
 // greetAlone returns what a client in session mode is told of its server. While
 // the tenant is awake it gets its server connection at once.
-func (s *session) greetAlone(conversation *engine.Conversation) ([]byte, error) {
+func (s *session) greetAlone(conversation conversation) ([]byte, error) {
 	if _, awake := s.server.config.Gate.Awake(s.tenant.ID); !awake {
 		if parameters, ok := s.known(); ok {
 			return appendParameters(nil, parameters), nil
@@ -117,7 +118,7 @@ func (s *session) greetPooled() ([]byte, error) {
 
 // begin makes the conversation the session's, unless it was told to end
 // meanwhile.
-func (s *session) begin(conversation *engine.Conversation) error {
+func (s *session) begin(conversation conversation) error {
 	s.mu.Lock()
 	s.conversation = conversation
 	err := s.ending

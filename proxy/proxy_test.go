@@ -15,7 +15,9 @@ import (
 	"postern/catalog"
 	"postern/catalog/memstore"
 	"postern/proxy"
+	"postern/proxy/engine"
 	"postern/proxy/pgtest"
+	"postern/proxy/pool"
 	"postern/router"
 	"postern/wake"
 )
@@ -103,6 +105,13 @@ func newWorld(t *testing.T, pg *pgtest.Postgres, change func(*proxy.Config)) *wo
 		Secret:    []byte("a secret of thirty-two bytes, yes"),
 		TLS:       &tls.Config{Certificates: []tls.Certificate{w.authority.Certificate(t, "*.db.localhost", "localhost", "127.0.0.1")}},
 		Log:       log,
+	}
+	if os.Getenv("POSTERN_TEST_ENGINE") != "goroutine" {
+		loop, err := engine.NewLoop(engine.LoopConfig{Idle: func(lease any) { lease.(*pool.Lease).Inspect() }})
+		if err == nil {
+			t.Cleanup(loop.Close)
+			config.Loop = loop
+		}
 	}
 	if change != nil {
 		change(&config)

@@ -14,6 +14,7 @@ import (
 	"postern/proxy/auth"
 	"postern/proxy/engine"
 	"postern/proxy/pool"
+	"postern/proxy/relay"
 	"postern/proxy/wire"
 	"postern/router"
 )
@@ -44,13 +45,48 @@ type session struct {
 	stop context.CancelCauseFunc
 
 	mu           sync.Mutex
-	stage        stage                // under mu
-	since        time.Time            // under mu: when the stage began
-	conversation *engine.Conversation // under mu until the session has joined its tenant's
-	ending       *wire.Error          // under mu: asked to end before there was a conversation
+	stage        stage        // under mu
+	since        time.Time    // under mu: when the stage began
+	conversation conversation // under mu until the session has joined its tenant's
+	ending       *wire.Error  // under mu: asked to end before there was a conversation
+}
+
+// conversation is what both engines make.
+type conversation interface {
+	Attach(engine.Peer)
+	Run(ctx context.Context) error
+	EndWhenIdle(*wire.Error)
+	KeepOn()
+	CancelWait(*wire.Error) bool
+	Attached() bool
+	Busy() bool
+	Pins() relay.Pins
+	Bytes() (in, out int64)
+}
+
+// looped reports whether an event loop relays for the session.
+func (s *session) looped() bool {
+	loop := s.server.config.Loop
+	return loop != nil && s.pools() && loop.Can(s.conn)
+}
+
+// newConversation makes the session's conversation, in its pool mode.
+func (s *session) newConversation() conversation {
+	pool := func(session *relay.Session) {
+		if s.pooled != nil {
+			session.Pool(&s.server.relay, s.pooled.own)
+		}
+	}
+	if s.looped() {
+		return s.server.config.Loop.New(s.tenant.UID, s.conn, s, pool)
+	}
+	return engine.New(s.conn, s, pool)
 }
 
 func newSession(server *Server, conn net.Conn) *session {
+	if server.config.Loop != nil {
+		conn = engine.Wrap(conn)
+	}
 	id := newSessionID()
 	return &session{
 		server: server,

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -23,6 +24,7 @@ import (
 	"postern/configs"
 	"postern/proxy"
 	"postern/proxy/auth"
+	"postern/proxy/engine"
 	"postern/proxy/meter"
 	"postern/proxy/pool"
 	"postern/router"
@@ -105,6 +107,13 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 	d.closers = append(d.closers, d.gate.Close)
 	d.tenants = &superuser.Tenants{Gate: d.gate, Store: store, Changed: d.cache.Invalidate, Log: log}
 	d.closers = append(d.closers, d.tenants.Close)
+	loop, err := newLoop(config.Pool.Engine)
+	if err != nil {
+		return nil, err
+	}
+	if loop != nil {
+		d.closers = append(d.closers, loop.Close)
+	}
 	d.proxy = proxy.New(proxy.Config{
 		Router: router.New(router.Config{
 			Domains: config.Router.Domains, Separator: config.Router.Separator, Hostnames: d.cache,
@@ -134,6 +143,7 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 		MaxPreparedStatements: statementsOf(config.Pool.MaxPreparedStatements),
 		NoPins:                !config.Pool.Pin,
 		Reset:                 proxy.Reset(config.Pool.Reset),
+		Loop:                  loop,
 		Console:               d.console(),
 		Metrics:               metrics,
 		Log:                   log,
@@ -299,6 +309,18 @@ func capOf(n int) int {
 		return uncapped
 	}
 	return n
+}
+
+// newLoop starts the event loop if the configuration wants one; nil if not.
+func newLoop(setting string) (*engine.Loop, error) {
+	if setting == "goroutine" || setting == "auto" && runtime.GOOS != "linux" {
+		return nil, nil
+	}
+	loop, err := engine.NewLoop(engine.LoopConfig{Idle: func(lease any) { lease.(*pool.Lease).Inspect() }})
+	if err != nil {
+		return nil, fmt.Errorf("pool.engine = %q: %w", setting, err)
+	}
+	return loop, nil
 }
 
 // statementsOf is a number of prepared statements as package proxy takes it.

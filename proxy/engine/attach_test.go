@@ -34,7 +34,9 @@ var (
 	errCancel = &wire.Error{Code: wire.QueryCanceled, Message: "canceled"}
 )
 
-func TestAttachAtFirstMessage(t *testing.T) {
+func TestAttachAtFirstMessage(t *testing.T) { eachEngine(t, testAttachAtFirstMessage) }
+
+func testAttachAtFirstMessage(t *testing.T, run starter) {
 	t.Parallel()
 	ahead := pgtest.Message{Type: 'S', Body: []byte("TimeZone\x00UTC\x00")}.Append(nil)
 	w := run(t, setup{alone: true, ahead: ahead}, answer)
@@ -61,7 +63,9 @@ func TestAttachAtFirstMessage(t *testing.T) {
 	}
 }
 
-func TestTerminateWithoutServer(t *testing.T) {
+func TestTerminateWithoutServer(t *testing.T) { eachEngine(t, testTerminateWithoutServer) }
+
+func testTerminateWithoutServer(t *testing.T, run starter) {
 	t.Parallel()
 	w := run(t, setup{alone: true}, answer)
 	w.client.Terminate()
@@ -71,7 +75,9 @@ func TestTerminateWithoutServer(t *testing.T) {
 	}
 }
 
-func TestBytes(t *testing.T) {
+func TestBytes(t *testing.T) { eachEngine(t, testBytes) }
+
+func testBytes(t *testing.T, run starter) {
 	t.Parallel()
 	w := run(t, setup{}, answer)
 	w.client.Query("select 1")
@@ -85,7 +91,9 @@ func TestBytes(t *testing.T) {
 }
 
 // What was read with the login may end within a message's head.
-func TestAheadEndsInHead(t *testing.T) {
+func TestAheadEndsInHead(t *testing.T) { eachEngine(t, testAheadEndsInHead) }
+
+func testAheadEndsInHead(t *testing.T, run starter) {
 	t.Parallel()
 	notice := pgtest.Message{Type: 'S', Body: []byte("TimeZone\x00UTC\x00")}.Append(nil)
 	for cut := range len(notice) {
@@ -99,7 +107,9 @@ func TestAheadEndsInHead(t *testing.T) {
 	}
 }
 
-func TestC52RefusalKeepsSession(t *testing.T) {
+func TestC52RefusalKeepsSession(t *testing.T) { eachEngine(t, testC52RefusalKeepsSession) }
+
+func testC52RefusalKeepsSession(t *testing.T, run starter) {
 	t.Parallel()
 	var refuse atomic.Bool
 	refuse.Store(true)
@@ -132,7 +142,9 @@ func TestC52RefusalKeepsSession(t *testing.T) {
 }
 
 // A backend's own refusal goes to the client as it is.
-func TestF107LastWordsOfBackend(t *testing.T) {
+func TestF107LastWordsOfBackend(t *testing.T) { eachEngine(t, testF107LastWordsOfBackend) }
+
+func testF107LastWordsOfBackend(t *testing.T, run starter) {
 	t.Parallel()
 	refused := errors.New("refused")
 	message := pgtest.Message{Type: 'E', Body: []byte("SFATAL\x00C53300\x00Mtoo many\x00Routh\x00\x00")}
@@ -149,7 +161,9 @@ func TestF107LastWordsOfBackend(t *testing.T) {
 }
 
 // An error that is none of the client's business ends the session in silence.
-func TestAttachBreaks(t *testing.T) {
+func TestAttachBreaks(t *testing.T) { eachEngine(t, testAttachBreaks) }
+
+func testAttachBreaks(t *testing.T, run starter) {
 	t.Parallel()
 	broken := errors.New("broken")
 	w := run(t, setup{alone: true, host: func(h *host) {
@@ -164,7 +178,7 @@ func TestAttachBreaks(t *testing.T) {
 
 // waiting is a world whose client waits for a server connection until release is
 // called, or as long as its context lets it.
-func waiting(t *testing.T, s setup) (w *world, release func(), cause chan error) {
+func waiting(t *testing.T, run starter, s setup) (w *world, release func(), cause chan error) {
 	t.Helper()
 	held := make(chan struct{})
 	cause = make(chan error, 1)
@@ -191,7 +205,9 @@ func (w *world) begin() {
 	until(w.t, "a server was asked for", func() bool { return w.host.asked() > 0 })
 }
 
-func TestJ3HangUpWhileWaiting(t *testing.T) {
+func TestJ3HangUpWhileWaiting(t *testing.T) { eachEngine(t, testJ3HangUpWhileWaiting) }
+
+func testJ3HangUpWhileWaiting(t *testing.T, run starter) {
 	t.Parallel()
 	for name, leave := range map[string]func(net.Conn){
 		"close": func(c net.Conn) { c.Close() },
@@ -200,7 +216,7 @@ func TestJ3HangUpWhileWaiting(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w, _, cause := waiting(t, setup{})
+			w, _, cause := waiting(t, run, setup{})
 			w.client.Query("select 1")
 			w.begin()
 			leave(w.client.Conn())
@@ -218,7 +234,9 @@ func TestJ3HangUpWhileWaiting(t *testing.T) {
 }
 
 // What a client has sent before it said goodbye is run, as at PostgreSQL itself.
-func TestKTerminateBehindQuery(t *testing.T) {
+func TestKTerminateBehindQuery(t *testing.T) { eachEngine(t, testKTerminateBehindQuery) }
+
+func testKTerminateBehindQuery(t *testing.T, run starter) {
 	t.Parallel()
 	for name, leave := range map[string]func(net.Conn){
 		"stays":  func(net.Conn) {},
@@ -227,7 +245,7 @@ func TestKTerminateBehindQuery(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w, release, _ := waiting(t, setup{})
+			w, release, _ := waiting(t, run, setup{})
 			w.client.Query("insert")
 			w.client.Terminate()
 			w.begin()
@@ -245,9 +263,11 @@ func TestKTerminateBehindQuery(t *testing.T) {
 	}
 }
 
-func TestE89CancelWait(t *testing.T) {
+func TestE89CancelWait(t *testing.T) { eachEngine(t, testE89CancelWait) }
+
+func testE89CancelWait(t *testing.T, run starter) {
 	t.Parallel()
-	w, release, cause := waiting(t, setup{})
+	w, release, cause := waiting(t, run, setup{})
 	if w.CancelWait(errCancel) {
 		t.Error("there was nothing to cancel")
 	}
@@ -274,9 +294,11 @@ func TestE89CancelWait(t *testing.T) {
 
 // More than the buffer holds may be sent while there is no server; it is held
 // back, and nothing is lost.
-func TestMuchIsSentWhileWaiting(t *testing.T) {
+func TestMuchIsSentWhileWaiting(t *testing.T) { eachEngine(t, testMuchIsSentWhileWaiting) }
+
+func testMuchIsSentWhileWaiting(t *testing.T, run starter) {
 	t.Parallel()
-	w, release, _ := waiting(t, setup{})
+	w, release, _ := waiting(t, run, setup{})
 	const queries = 20_000
 	sent := make(chan struct{})
 	go func() {

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"postern/proxy/pgtest"
+	"postern/proxy/relay"
 )
 
 // rowAnswer is an answer with a row of so many bytes.
@@ -70,7 +71,9 @@ func (w *world) pump(queries, size, answers int) {
 // are no reason to hold more than they are.
 //
 // Not parallel: it looks at what memory is in use.
-func TestC78FullDuplex(t *testing.T) {
+func TestC78FullDuplex(t *testing.T) { eachEngine(t, testC78FullDuplex) }
+
+func testC78FullDuplex(t *testing.T, run starter) {
 	w := run(t, setup{}, bulk(100_000))
 	w.pump(10, 1000, 100_000)
 	before := heap()
@@ -93,7 +96,9 @@ func heap() int64 {
 	return int64(stats.HeapAlloc)
 }
 
-func TestC77LargeMessages(t *testing.T) {
+func TestC77LargeMessages(t *testing.T) { eachEngine(t, testC77LargeMessages) }
+
+func testC77LargeMessages(t *testing.T, run starter) {
 	t.Parallel()
 	for name, s := range map[string]setup{"plain": {}, "TLS": {tls: true}, "waiting": {alone: true}} {
 		t.Run(name, func(t *testing.T) {
@@ -107,6 +112,9 @@ func TestC77LargeMessages(t *testing.T) {
 // The connections may hand over as little at a time as they like.
 func TestA6SlicedReads(t *testing.T) {
 	t.Parallel()
+	run := func(t *testing.T, s setup, script func(*pgtest.ServerConn)) *world {
+		return start(t, newGoroutines(t), s, script) // a loop cannot take such a connection
+	}
 	for _, size := range []int{1, 3, 7} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			t.Parallel()
@@ -127,10 +135,42 @@ func TestA6SlicedReads(t *testing.T) {
 	}
 }
 
-// Over TLS the wait for a server reads along as well, and stops without harm.
-func TestTLSClient(t *testing.T) {
+// The network may deliver as little at a time as it likes.
+func TestA6SlicedArrival(t *testing.T) { eachEngine(t, testA6SlicedArrival) }
+
+func testA6SlicedArrival(t *testing.T, run starter) {
 	t.Parallel()
-	w, release, _ := waiting(t, setup{tls: true})
+	answer := rowAnswer(40)
+	for name, s := range map[string]setup{
+		"session": {writeSize: 1}, "transaction": {writeSize: 1, alone: true, pool: new(relay.Config)}, "TLS": {writeSize: 1, tls: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := run(t, s, func(c *pgtest.ServerConn) {
+				for {
+					if _, ok := c.Receive().(*pgproto3.Query); !ok {
+						return
+					}
+					for i := range answer {
+						c.Raw(answer[i : i+1])
+						runtime.Gosched()
+					}
+				}
+			})
+			for range 20 {
+				w.client.Query("select 1")
+				w.expect("DCZ")
+			}
+		})
+	}
+}
+
+// Over TLS the wait for a server reads along as well, and stops without harm.
+func TestTLSClient(t *testing.T) { eachEngine(t, testTLSClient) }
+
+func testTLSClient(t *testing.T, run starter) {
+	t.Parallel()
+	w, release, _ := waiting(t, run, setup{tls: true})
 	w.client.Query("select 1")
 	w.begin()
 	w.client.Query("select 2") // comes while it waits
@@ -147,7 +187,9 @@ func TestTLSClient(t *testing.T) {
 }
 
 // A TLS client that vanishes without close_notify is a client that has left.
-func TestA24TLSEnd(t *testing.T) {
+func TestA24TLSEnd(t *testing.T) { eachEngine(t, testA24TLSEnd) }
+
+func testA24TLSEnd(t *testing.T, run starter) {
 	t.Parallel()
 	for _, alone := range []bool{true, false} {
 		w := run(t, setup{tls: true, alone: alone}, answer)

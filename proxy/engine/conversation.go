@@ -71,13 +71,14 @@ type Conversation struct {
 }
 
 // New returns the conversation of a client that has been greeted.
-func New(client net.Conn, host Host) *Conversation {
-	return &Conversation{client: client, host: host, in: make([]byte, 0, bufferSize), progress: make(chan struct{}, 1)}
+// session, if not nil, prepares the relay, for transaction mode.
+func New(client net.Conn, host Host, session func(*relay.Session)) *Conversation {
+	c := &Conversation{client: client, host: host, in: make([]byte, 0, bufferSize), progress: make(chan struct{}, 1)}
+	if session != nil {
+		session(&c.relay)
+	}
+	return c
 }
-
-// Pool puts the conversation into transaction mode; see relay.Session.Pool. It is
-// called before Attach and Run, if at all.
-func (c *Conversation) Pool(config *relay.Config, own relay.Settings) { c.relay.Pool(config, own) }
 
 // Attach gives the conversation its server connection before Run. In session mode
 // it is the client's to the end, and Run does not give it back.

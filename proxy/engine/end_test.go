@@ -16,7 +16,9 @@ import (
 	"postern/proxy/wire"
 )
 
-func TestEndWhenIdleAtOnce(t *testing.T) {
+func TestEndWhenIdleAtOnce(t *testing.T) { eachEngine(t, testEndWhenIdleAtOnce) }
+
+func testEndWhenIdleAtOnce(t *testing.T, run starter) {
 	t.Parallel()
 	for name, s := range map[string]setup{"alone": {alone: true}, "with a server": {}, "TLS": {tls: true}} {
 		t.Run(name, func(t *testing.T) {
@@ -53,7 +55,9 @@ func transactions(c *pgtest.ServerConn) {
 	}
 }
 
-func TestEndWhenIdleAfterTransaction(t *testing.T) {
+func TestEndWhenIdleAfterTransaction(t *testing.T) { eachEngine(t, testEndWhenIdleAfterTransaction) }
+
+func testEndWhenIdleAfterTransaction(t *testing.T, run starter) {
 	t.Parallel()
 	w := run(t, setup{}, transactions)
 	w.client.Query("begin")
@@ -72,9 +76,11 @@ func TestEndWhenIdleAfterTransaction(t *testing.T) {
 	}
 }
 
-func TestEndWhenIdleAfterRefusal(t *testing.T) {
+func TestEndWhenIdleAfterRefusal(t *testing.T) { eachEngine(t, testEndWhenIdleAfterRefusal) }
+
+func testEndWhenIdleAfterRefusal(t *testing.T, run starter) {
 	t.Parallel()
-	w, _, _ := waiting(t, setup{})
+	w, _, _ := waiting(t, run, setup{})
 	w.client.Query("select 1")
 	w.begin()
 	until(t, "the client waits", w.Busy)
@@ -90,7 +96,9 @@ func TestEndWhenIdleAfterRefusal(t *testing.T) {
 	}
 }
 
-func TestKeepOn(t *testing.T) {
+func TestKeepOn(t *testing.T) { eachEngine(t, testKeepOn) }
+
+func testKeepOn(t *testing.T, run starter) {
 	t.Parallel()
 	w := run(t, setup{}, transactions)
 	w.client.Query("begin")
@@ -109,7 +117,9 @@ func TestKeepOn(t *testing.T) {
 }
 
 // A session that has been told its end is not kept on, and its error is there.
-func TestKeepOnTooLate(t *testing.T) {
+func TestKeepOnTooLate(t *testing.T) { eachEngine(t, testKeepOnTooLate) }
+
+func testKeepOnTooLate(t *testing.T, run starter) {
 	t.Parallel()
 	w := run(t, setup{}, answer)
 	w.client.Sync()
@@ -124,7 +134,9 @@ func TestKeepOnTooLate(t *testing.T) {
 }
 
 // Whoever ends a session must not be held up by a client that reads nothing.
-func TestEndWhenIdleDoesNotBlock(t *testing.T) {
+func TestEndWhenIdleDoesNotBlock(t *testing.T) { eachEngine(t, testEndWhenIdleDoesNotBlock) }
+
+func testEndWhenIdleDoesNotBlock(t *testing.T, run starter) {
 	t.Parallel()
 	flooding := make(chan struct{})
 	w := run(t, setup{}, func(c *pgtest.ServerConn) {
@@ -151,13 +163,15 @@ func TestEndWhenIdleDoesNotBlock(t *testing.T) {
 	case <-time.After(20 * time.Second):
 		t.Error("held up")
 	}
-	w.end(errEnding)
+	w.End(errEnding)
 	w.wait()
 	<-returned
 }
 
 // However EndWhenIdle falls between a statement and its answer, it takes effect.
-func TestEndWhenIdleIsNotMissed(t *testing.T) {
+func TestEndWhenIdleIsNotMissed(t *testing.T) { eachEngine(t, testEndWhenIdleIsNotMissed) }
+
+func testEndWhenIdleIsNotMissed(t *testing.T, run starter) {
 	t.Parallel()
 	for range 200 {
 		w := run(t, setup{}, answer)
@@ -175,8 +189,10 @@ func TestEndWhenIdleIsNotMissed(t *testing.T) {
 	}
 }
 
-// The cause of the context's end is the client's last message.
-func TestContextEnds(t *testing.T) {
+// What ends a session at once is the client's last message.
+func TestEndAtOnce(t *testing.T) { eachEngine(t, testEndAtOnce) }
+
+func testEndAtOnce(t *testing.T, run starter) {
 	t.Parallel()
 	for name, s := range map[string]setup{"alone": {alone: true}, "with a server": {}, "TLS": {tls: true}} {
 		t.Run(name, func(t *testing.T) {
@@ -184,7 +200,7 @@ func TestContextEnds(t *testing.T) {
 			w := run(t, s, answer)
 			w.client.Sync()
 			w.expect("Z")
-			w.end(errEnding)
+			w.End(errEnding)
 			w.fatal(wire.AdminShutdown)
 			if err := w.wait(); err != errEnding {
 				t.Error(err)
@@ -193,13 +209,15 @@ func TestContextEnds(t *testing.T) {
 	}
 }
 
-func TestContextEndsWhileWaiting(t *testing.T) {
+func TestEndWhileWaiting(t *testing.T) { eachEngine(t, testEndWhileWaiting) }
+
+func testEndWhileWaiting(t *testing.T, run starter) {
 	t.Parallel()
 	for range 50 {
-		w, _, _ := waiting(t, setup{})
+		w, _, _ := waiting(t, run, setup{})
 		w.client.Query("select 1")
 		w.begin()
-		w.end(errEnding)
+		w.End(errEnding)
 		w.fatal(wire.AdminShutdown)
 		if err := w.wait(); err != errEnding {
 			t.Fatal(err)
@@ -207,19 +225,10 @@ func TestContextEndsWhileWaiting(t *testing.T) {
 	}
 }
 
-func TestContextEndsWithoutWords(t *testing.T) {
-	t.Parallel()
-	w := run(t, setup{}, answer)
-	gone := errors.New("gone")
-	w.end(gone)
-	w.silent()
-	if err := w.wait(); err != gone {
-		t.Error(err)
-	}
-}
-
 // Nothing is put into the middle of a message that the client has a part of.
-func TestContextEndsWithinMessage(t *testing.T) {
+func TestEndWithinMessage(t *testing.T) { eachEngine(t, testEndWithinMessage) }
+
+func testEndWithinMessage(t *testing.T, run starter) {
 	t.Parallel()
 	row := pgtest.Message{Type: 'D', Body: make([]byte, 1000)}.Append(nil)
 	sent := make(chan struct{})
@@ -237,7 +246,7 @@ func TestContextEndsWithinMessage(t *testing.T) {
 	if n, err := w.client.Conn().Read(b); n != 500 || err != nil {
 		t.Fatal(n, err)
 	}
-	w.end(errEnding)
+	w.End(errEnding)
 	if n, err := w.client.Conn().Read(b); n != 0 || err == nil {
 		t.Errorf("the client got %q behind a part of a message", b[:n])
 	}
@@ -246,7 +255,9 @@ func TestContextEndsWithinMessage(t *testing.T) {
 
 // The same where the part of a message is in the buffers of a client that does
 // not read.
-func TestContextEndsWithinWrite(t *testing.T) {
+func TestEndWithinWrite(t *testing.T) { eachEngine(t, testEndWithinWrite) }
+
+func testEndWithinWrite(t *testing.T, run starter) {
 	t.Parallel()
 	flooding := make(chan struct{})
 	w := run(t, setup{}, func(c *pgtest.ServerConn) {
@@ -261,7 +272,7 @@ func TestContextEndsWithinWrite(t *testing.T) {
 	w.client.Write()
 	<-flooding
 	time.Sleep(100 * time.Millisecond) // until the socket buffers are full
-	w.end(errEnding)
+	w.End(errEnding)
 	w.client.Conn().SetReadDeadline(time.Now().Add(20 * time.Second))
 	b, _ := io.ReadAll(w.client.Conn()) // the end may be a reset
 	for len(b) > 5 && b[0] == 'D' {
@@ -275,7 +286,9 @@ func TestContextEndsWithinWrite(t *testing.T) {
 	}
 }
 
-func TestClientLost(t *testing.T) {
+func TestClientLost(t *testing.T) { eachEngine(t, testClientLost) }
+
+func testClientLost(t *testing.T, run starter) {
 	t.Parallel()
 	for name, leave := range map[string]func(net.Conn){
 		"reset":               func(c net.Conn) { c.(*net.TCPConn).SetLinger(0); c.Close() },
@@ -306,7 +319,9 @@ func TestClientLost(t *testing.T) {
 }
 
 // As with PostgreSQL itself, a client that has closed its side gets its answers.
-func TestHalfClosedClient(t *testing.T) {
+func TestHalfClosedClient(t *testing.T) { eachEngine(t, testHalfClosedClient) }
+
+func testHalfClosedClient(t *testing.T, run starter) {
 	t.Parallel()
 	proceed := make(chan struct{})
 	w := run(t, setup{}, func(c *pgtest.ServerConn) {

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	for deadline := time.Now().Add(10 * time.Second); code == 0; time.Sleep(10 * time.Millisecond) {
 		stacks := make([]byte, 1<<20)
 		stacks = stacks[:runtime.Stack(stacks, true)]
-		if !bytes.Contains(stacks, []byte("engine.(*Conversation)")) && !bytes.Contains(stacks, []byte("engine.(*serverPump)")) {
+		if !bytes.Contains(stacks, []byte("engine.(*Conversation)")) && !bytes.Contains(stacks, []byte("Conversation).run")) {
 			break
 		}
 		if time.Now().After(deadline) {
@@ -37,11 +37,14 @@ func TestMain(m *testing.M) {
 
 // host is a Host whose server is a scripted one.
 type host struct {
-	// attach, if set, answers in place of the server.
+	// attach, if set, answers in place of the server; so do the others.
 	attach  func(ctx context.Context) (Peer, error)
+	try     func() (Peer, bool)
+	release func(Peer, Return)
+	ask     func(peer Peer, sql string, early []byte) ([][]*string, []byte, error)
+	cancel  func(Peer) error
 	changed func(relay.Effects)
 	connect func() Peer
-	release func(Peer, Return)
 
 	mu       sync.Mutex
 	attached int      // under mu: how often a server was asked for
@@ -59,7 +62,12 @@ func (h *host) Attach(ctx context.Context, _ relay.Settings) (Peer, error) {
 	return h.connect(), nil
 }
 
-func (h *host) TryAttach(relay.Settings) (Peer, bool) { return Peer{}, false }
+func (h *host) TryAttach(relay.Settings) (Peer, bool) {
+	if h.try != nil {
+		return h.try()
+	}
+	return Peer{}, false
+}
 
 func (h *host) Release(peer Peer, returned Return) {
 	h.mu.Lock()
@@ -70,16 +78,22 @@ func (h *host) Release(peer Peer, returned Return) {
 	}
 }
 
-func (h *host) Ask(_ context.Context, _ Peer, sql string, early []byte) ([][]*string, []byte, error) {
+func (h *host) Ask(_ context.Context, peer Peer, sql string, early []byte) ([][]*string, []byte, error) {
+	if h.ask != nil {
+		return h.ask(peer, sql, early)
+	}
 	return nil, early, nil
 }
 
 func (h *host) Vacate([]string) {}
 
-func (h *host) Cancel(context.Context, Peer) error {
+func (h *host) Cancel(_ context.Context, peer Peer) error {
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	h.canceled++
+	h.mu.Unlock()
+	if h.cancel != nil {
+		return h.cancel(peer)
+	}
 	return nil
 }
 
@@ -100,31 +114,70 @@ func (h *host) asked() int {
 // world is a conversation that runs, between a client that the test plays and a
 // server with a script.
 type world struct {
-	*Conversation
+	conversation
 	t      *testing.T
 	host   *host
 	client *pgtest.Client
 	server *pgtest.Server
-	end    context.CancelCauseFunc
 	ended  chan struct{}
-	err    error // of Run, once ended is closed
+	err    error // how it has ended, once ended is closed
 }
 
 // setup is what a test has otherwise than most.
 type setup struct {
 	// alone: the client has no server connection yet.
 	alone bool
-	// ahead is what was read from the server before Run.
+	// ahead is what was read from the server before.
 	ahead []byte
 	// tls: the client's connection is encrypted.
 	tls bool
+	// writeSize is how much the client writes at a time, 0 for all.
+	writeSize int
+	// conn, if set, prepares the conversation's connections.
+	conn func(net.Conn)
+	// pool: in transaction mode.
+	pool *relay.Config
 	// host may set the host's fields.
 	host func(*host)
 }
 
-// run starts a conversation; script is what the server does, once it is logged
-// in.
-func run(t *testing.T, s setup, script func(*pgtest.ServerConn)) *world {
+// conversation is what both engines' conversations are.
+type conversation interface {
+	Attach(Peer)
+	Start(over func(error))
+	End(*wire.Error)
+	EndWhenIdle(*wire.Error)
+	KeepOn()
+	CancelWait(*wire.Error) bool
+	Attached() bool
+	Busy() bool
+	Bytes() (in, out int64)
+}
+
+// engine makes conversations.
+type engine struct {
+	wrap func(net.Conn) net.Conn
+	make func(net.Conn, Host, func(*relay.Session)) conversation
+}
+
+// starter starts a conversation; script is what the server does, once it is
+// logged in.
+type starter func(t *testing.T, s setup, script func(*pgtest.ServerConn)) *world
+
+// eachEngine runs a test on all engines that there are here.
+func eachEngine(t *testing.T, test func(*testing.T, starter)) {
+	for name, new := range engines {
+		t.Run(name, func(t *testing.T) {
+			e := new(t)
+			test(t, func(t *testing.T, s setup, script func(*pgtest.ServerConn)) *world {
+				t.Helper()
+				return start(t, e, s, script)
+			})
+		})
+	}
+}
+
+func start(t *testing.T, e engine, s setup, script func(*pgtest.ServerConn)) *world {
 	t.Helper()
 	w := &world{t: t, host: &host{}, ended: make(chan struct{})}
 	w.server = pgtest.Serve(t, script)
@@ -133,38 +186,54 @@ func run(t *testing.T, s setup, script func(*pgtest.ServerConn)) *world {
 		conn, err := net.Dial(target.Network, target.Address)
 		if err != nil {
 			t.Error(err)
+			return Peer{}
 		}
+		if s.conn != nil {
+			s.conn(conn)
+		}
+		conn = e.wrap(conn)
 		t.Cleanup(func() { conn.Close() })
-		return Peer{Conn: conn, Ahead: s.ahead}
+		peer := Peer{Conn: conn, Ahead: s.ahead}
+		if s.pool != nil {
+			peer.Server = new(relay.Server)
+		}
+		return peer
 	}
 	if s.host != nil {
 		s.host(w.host)
 	}
 	ours, theirs := connection(t)
-	w.client = pgtest.NewClient(t, theirs, pgtest.Target{})
-	if s.tls {
-		ours, w.client = encrypt(t, ours, theirs)
+	if s.conn != nil {
+		s.conn(ours)
 	}
-	w.Conversation = New(ours, w.host)
+	ours = e.wrap(ours)
+	t.Cleanup(func() { ours.Close() })
+	w.client = pgtest.NewClient(t, theirs, pgtest.Target{WriteSize: s.writeSize})
+	if s.tls {
+		ours, w.client = encrypt(t, ours, theirs, pgtest.Target{WriteSize: s.writeSize})
+	}
+	w.conversation = e.make(ours, w.host, func(session *relay.Session) {
+		if s.pool != nil {
+			session.Pool(s.pool, relay.Settings{})
+		}
+	})
 	if !s.alone {
 		w.Attach(w.host.connect())
 	}
-	ctx, end := context.WithCancelCause(context.Background())
-	w.end = end
-	go func() {
-		defer close(w.ended)
-		w.err = w.Run(ctx)
+	w.Start(func(err error) {
+		w.err = err
 		ours.Close() // as the session does
-	}()
+		close(w.ended)
+	})
 	t.Cleanup(func() {
-		end(errors.New("the test is over"))
+		w.End(errEnding)
 		<-w.ended
 	})
 	return w
 }
 
 // connection is a TCP connection: the conversation's end and the client's.
-func connection(t *testing.T) (ours, theirs net.Conn) {
+func connection(t testing.TB) (ours, theirs net.Conn) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -179,12 +248,12 @@ func connection(t *testing.T) (ours, theirs net.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { ours.Close(); theirs.Close() })
+	t.Cleanup(func() { theirs.Close() })
 	return ours, theirs
 }
 
 // encrypt shakes hands over a connection.
-func encrypt(t *testing.T, ours, theirs net.Conn) (net.Conn, *pgtest.Client) {
+func encrypt(t testing.TB, ours, theirs net.Conn, target pgtest.Target) (net.Conn, *pgtest.Client) {
 	t.Helper()
 	authority := pgtest.NewAuthority(t)
 	server := tls.Server(ours, &tls.Config{Certificates: []tls.Certificate{authority.Certificate(t, "localhost")}})
@@ -194,10 +263,10 @@ func encrypt(t *testing.T, ours, theirs net.Conn) (net.Conn, *pgtest.Client) {
 	if err := errors.Join(client.Handshake(), <-shaken); err != nil {
 		t.Fatal(err)
 	}
-	return server, pgtest.NewClient(t, client, pgtest.Target{})
+	return server, pgtest.NewClient(t, client, target)
 }
 
-// wait returns what Run did.
+// wait returns how the conversation has ended.
 func (w *world) wait() error {
 	w.t.Helper()
 	select {

@@ -255,9 +255,11 @@ func (c *Conversation) serverGone(cause error) error {
 	return c.lostError(cause)
 }
 
-// lostError is what a client is told whose server connection is of no more use.
-// Called under mu.
-func (c *Conversation) lostError(cause error) *wire.Error {
+// lostError is lostServer. Called under mu.
+func (c *Conversation) lostError(cause error) *wire.Error { return lostServer(&c.relay, cause) }
+
+// lostServer is what a client is told whose server connection is of no more use.
+func lostServer(session *relay.Session, cause error) *wire.Error {
 	lost := &wire.Error{
 		Code:    wire.ConnectionFailure,
 		Message: "connection to the tenant's Postgres was lost",
@@ -265,7 +267,7 @@ func (c *Conversation) lostError(cause error) *wire.Error {
 		Kind:    "server_lost",
 		Cause:   errors.Join(ErrServerLost, cause),
 	}
-	if c.relay.CommitSent() {
+	if session.CommitSent() {
 		lost.Code = wire.TransactionUnknown
 		lost.Detail = "A COMMIT was sent and not answered: the transaction may or may not have been committed."
 		lost.Hint = "Connect again and look whether it was, before repeating it."

@@ -15,7 +15,9 @@ import (
 	"postern/proxy/wire"
 )
 
-func TestF107ServerLost(t *testing.T) {
+func TestF107ServerLost(t *testing.T) { eachEngine(t, testF107ServerLost) }
+
+func testF107ServerLost(t *testing.T, run starter) {
 	t.Parallel()
 	for _, test := range []struct {
 		name, sql string
@@ -71,7 +73,9 @@ func TestF107ServerLost(t *testing.T) {
 }
 
 // Nothing is put into the middle of a message, wherever the server breaks off.
-func TestServerLostWithinMessage(t *testing.T) {
+func TestServerLostWithinMessage(t *testing.T) { eachEngine(t, testServerLostWithinMessage) }
+
+func testServerLostWithinMessage(t *testing.T, run starter) {
 	t.Parallel()
 	row := pgtest.Message{Type: 'D', Body: bytes.Repeat([]byte{'x'}, 100)}.Append(nil)
 	for name, script := range map[string]func(*pgtest.ServerConn){
@@ -95,7 +99,9 @@ func TestServerLostWithinMessage(t *testing.T) {
 
 // A message that has begun is finished before the client learns that what comes
 // behind it is garbage.
-func TestServerBreaksOffBehindMessage(t *testing.T) {
+func TestServerBreaksOffBehindMessage(t *testing.T) { eachEngine(t, testServerBreaksOffBehindMessage) }
+
+func testServerBreaksOffBehindMessage(t *testing.T, run starter) {
 	t.Parallel()
 	row := pgtest.Message{Type: 'D', Body: bytes.Repeat([]byte{'x'}, 100)}.Append(nil)
 	first := make(chan struct{})
@@ -121,7 +127,9 @@ func TestServerBreaksOffBehindMessage(t *testing.T) {
 }
 
 // What the server says at its end is relayed, once, and nothing is added.
-func TestF107FatalOnce(t *testing.T) {
+func TestF107FatalOnce(t *testing.T) { eachEngine(t, testF107FatalOnce) }
+
+func testF107FatalOnce(t *testing.T, run starter) {
 	t.Parallel()
 	fatal := &pgproto3.ErrorResponse{Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: "57P01", Message: "terminating", Routine: "ProcessInterrupts"}
 	for name, script := range map[string]func(*pgtest.ServerConn){
@@ -152,7 +160,9 @@ func TestF107FatalOnce(t *testing.T) {
 }
 
 // The client learns that a statement has succeeded after its effects are known.
-func TestChangedComesFirst(t *testing.T) {
+func TestChangedComesFirst(t *testing.T) { eachEngine(t, testChangedComesFirst) }
+
+func testChangedComesFirst(t *testing.T, run starter) {
 	t.Parallel()
 	told, proceed := make(chan relay.Effects), make(chan struct{})
 	w := run(t, setup{host: func(h *host) {
@@ -176,7 +186,9 @@ func TestChangedComesFirst(t *testing.T) {
 	w.expect("CZ")
 }
 
-func TestC79BrokenClient(t *testing.T) {
+func TestC79BrokenClient(t *testing.T) { eachEngine(t, testC79BrokenClient) }
+
+func testC79BrokenClient(t *testing.T, run starter) {
 	t.Parallel()
 	for name, s := range map[string]setup{"alone": {alone: true}, "with a server": {}, "TLS": {tls: true}} {
 		t.Run(name, func(t *testing.T) {

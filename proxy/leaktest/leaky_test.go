@@ -224,7 +224,7 @@ func TestLeakyPooler(t *testing.T) {
 	}
 	counts := map[leaktest.Kind]int{}
 	for _, noPrepared := range []bool{false, true} {
-		report, err := leaktest.Run(t.Context(), leaktest.Config{Tenants: tenants, Clients: 16, Duration: 3 * time.Second, NoPrepared: noPrepared})
+		report, err := leaktest.Run(t.Context(), leaktest.Config{Tenants: tenants, Clients: 16, Actions: 100, Duration: time.Minute, Timeout: 2 * time.Second, NoPrepared: noPrepared})
 		if err != nil {
 			t.Fatal(err)
 		}

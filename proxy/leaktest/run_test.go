@@ -46,7 +46,7 @@ func TestPostgreSQL(t *testing.T) {
 func TestSeed(t *testing.T) {
 	t.Parallel()
 	pg := pgtest.Start(t, pgtest.Config{})
-	config := leaktest.Config{Tenants: newTenants(t, pg, 2), Clients: 4, Actions: 60, Duration: time.Minute, Seed: 7}
+	config := leaktest.Config{Tenants: newTenants(t, pg, 2), Clients: 4, Actions: 40, Duration: time.Minute, Seed: 7}
 	var did [2]map[string]int
 	for i := range did {
 		report, err := leaktest.Run(t.Context(), config)

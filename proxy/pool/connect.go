@@ -22,6 +22,9 @@ type Target struct {
 	Network, Address string
 	// TLS is used if not nil; a server that refuses it is an error.
 	TLS *tls.Config
+	// Wrap, if not nil, returns what is used in place of the connection, before
+	// anything is read from it or written.
+	Wrap func(net.Conn) net.Conn
 }
 
 // Login is who a server connection is for.
@@ -103,6 +106,9 @@ func dial(ctx context.Context, target Target) (net.Conn, error) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, target.Network, target.Address)
 	if err != nil {
 		return nil, &UnreachableError{err}
+	}
+	if target.Wrap != nil {
+		conn = target.Wrap(conn)
 	}
 	if target.TLS == nil {
 		return conn, nil

@@ -8,8 +8,9 @@ import (
 // deallocation is a DEALLOCATE of the extended protocol that was bound and not
 // executed.
 type deallocation struct {
-	name  string
-	entry *entry
+	name   string
+	entry  *entry
+	number uint64 // of the Bind in pending
 }
 
 // planDeallocate decides about a Parse, of the unnamed statement, if it is of
@@ -51,14 +52,16 @@ func (s *Session) planDeallocate(header wire.Header, body []byte) (Step, bool) {
 	send = append(send, body[1+len(text):]...)
 	setLength(send[start:], 0)
 	p.backend.send = send
-	s.unnamed.deallocates = &deallocation{statementName([]byte(target)), e}
+	s.unnamed.deallocates = &deallocation{name: statementName([]byte(target)), entry: e}
 	return Step{Drop: header.Length, Send: send}, true
 }
 
 // deallocating notes a Bind of the unnamed statement.
 func (s *Session) deallocating() {
 	if d := s.unnamed.deallocates; d != nil {
-		s.pooling.deallocations = append(s.pooling.deallocations, *d)
+		one := *d
+		one.number = s.pending.sent + 1
+		s.pooling.deallocations = append(s.pooling.deallocations, one)
 	}
 }
 

@@ -85,5 +85,6 @@ func (s *Session) clientName(number uint64) (string, bool) {
 			return name, true
 		}
 	}
+	p.backend.forgetStatements()
 	return "", false
 }

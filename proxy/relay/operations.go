@@ -123,7 +123,7 @@ func (s *Session) confirmed() (ours bool) {
 // failed or were skipped.
 func (s *Session) undo(before uint64) {
 	p := s.pooling
-	p.deallocations = nil
+	p.deallocations = slices.DeleteFunc(p.deallocations, func(d deallocation) bool { return d.number <= s.pending.done })
 	for o := p.backend.operations.first(); o != nil && o.number <= s.pending.done; o = p.backend.operations.first() {
 		switch {
 		case o.kind == unnamedParse:

@@ -20,6 +20,11 @@ type Host interface {
 	// TryAttach is Attach for an event loop: it returns false where Attach might
 	// have to wait, dial or send anything.
 	TryAttach(want relay.Settings) (Peer, bool)
+	// Request is Attach for an event loop, which has no goroutine to wait in: it
+	// returns at once, and deliver is called once, in whatever goroutine, perhaps
+	// before that, unless cancel has returned true. It returns false where only
+	// Attach will do.
+	Request(want relay.Settings, deliver func(Peer, error)) (cancel func() bool, ok bool)
 	// Release takes a server connection back.
 	Release(peer Peer, returned Return)
 	// Ask runs sql on a server connection that is idle but for early, which was

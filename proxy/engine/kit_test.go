@@ -38,13 +38,15 @@ func TestMain(m *testing.M) {
 // host is a Host whose server is a scripted one.
 type host struct {
 	// attach, if set, answers in place of the server; so do the others.
-	attach  func(ctx context.Context) (Peer, error)
-	try     func() (Peer, bool)
-	release func(Peer, Return)
-	ask     func(peer Peer, sql string, early []byte) ([][]*string, []byte, error)
-	cancel  func(Peer) error
-	changed func(relay.Effects)
-	connect func() Peer
+	attach func(ctx context.Context) (Peer, error)
+	try    func() (Peer, bool)
+	// requests: Request can be used in place of Attach.
+	requests bool
+	release  func(Peer, Return)
+	ask      func(peer Peer, sql string, early []byte) ([][]*string, []byte, error)
+	cancel   func(Peer) error
+	changed  func(relay.Effects)
+	connect  func() Peer
 
 	mu       sync.Mutex
 	attached int      // under mu: how often a server was asked for
@@ -83,6 +85,27 @@ func (h *host) Ask(_ context.Context, peer Peer, sql string, early []byte) ([][]
 		return h.ask(peer, sql, early)
 	}
 	return nil, early, nil
+}
+
+func (h *host) Request(want relay.Settings, deliver func(Peer, error)) (func() bool, bool) {
+	if !h.requests {
+		return nil, false
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var served sync.Once
+	go func() {
+		peer, err := h.Attach(ctx, want)
+		done := false
+		served.Do(func() { done = true; deliver(peer, err) })
+		if !done && err == nil {
+			h.Release(peer, Return{Status: 'I'})
+		}
+	}()
+	return func() (canceled bool) {
+		served.Do(func() { canceled = true })
+		cancel()
+		return canceled
+	}, true
 }
 
 func (h *host) Vacate([]string) {}

@@ -41,11 +41,12 @@ type LoopConversation struct {
 	ended  bool   // the client gets nothing more
 	done   bool   // over was called
 
-	ending   *wire.Error // to be said when idle
-	err      error       // why it has ended
-	call     context.CancelCauseFunc
-	drainBy  *time.Time // nil unless the server is to come to an end of what it does
-	deadline time.Time  // of expired; see deadlines
+	ending   *wire.Error             // to be said when idle
+	err      error                   // why it has ended
+	call     context.CancelCauseFunc // ends the errand
+	request  func() bool             // takes the conversation out of the host's queue; nil unless it is there
+	drainBy  *time.Time              // nil unless the server is to come to an end of what it does
+	deadline time.Time               // of expired; see deadlines
 }
 
 // Flags of shared.

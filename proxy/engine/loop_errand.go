@@ -60,9 +60,15 @@ func (c *LoopConversation) attach() bool {
 	return false
 }
 
-// await waits for a server connection in a goroutine. (A queue of waiters that
-// needs none would begin here.)
+// await waits for a server connection: in the host's queue or, where that will not
+// do, in a goroutine.
 func (c *LoopConversation) await(want relay.Settings) {
+	c.errand = attaching
+	if cancel, ok := c.host.Request(want, c.deliver); ok {
+		c.request = cancel
+		c.wait.Store(&wait{c.cancelRequest})
+		return
+	}
 	var peer Peer
 	var err error
 	c.sendOut(attaching, func(ctx context.Context) {
@@ -70,20 +76,47 @@ func (c *LoopConversation) await(want relay.Settings) {
 		if err != nil && ctx.Err() != nil {
 			err = context.Cause(ctx) // a cancel, or ErrClientLost
 		}
-	}, func() {
-		c.wait.Store(nil)
-		switch {
-		case c.ended && err == nil:
-			c.host.Release(peer, Return{Status: 'I'})
-		case c.ended:
-		case err != nil:
-			c.refuse(err)
-		default:
-			c.attached(peer)
-		}
-		c.goOn()
-	})
+	}, func() { c.arrived(peer, err) })
 	c.wait.Store(&wait{c.call})
+}
+
+// deliver is called in any goroutine, with what the host's queue has had for the
+// conversation.
+func (c *LoopConversation) deliver(peer Peer, err error) {
+	if !c.loop.post(func() { c.delivered(peer, err) }) && err == nil {
+		c.host.Release(peer, Return{Broken: true})
+	}
+}
+
+// cancelRequest ends the wait in the host's queue, unless it is over.
+func (c *LoopConversation) cancelRequest(cause error) {
+	c.loop.post(func() {
+		if c.request != nil && c.request() {
+			c.delivered(Peer{}, cause)
+		}
+	})
+}
+
+func (c *LoopConversation) delivered(peer Peer, err error) {
+	c.errand, c.request = none, nil
+	c.arrived(peer, err)
+	c.attend()
+	c.handled()
+}
+
+// arrived ends a wait for a server connection.
+func (c *LoopConversation) arrived(peer Peer, err error) {
+	c.wait.Store(nil)
+	switch {
+	case c.ended && err == nil:
+		c.host.Release(peer, Return{Status: 'I'})
+	case c.ended:
+	case err != nil:
+		c.refuse(err)
+	default:
+		c.attached(peer)
+	}
+	c.goOn()
 }
 
 // attached makes peer the client's server connection.

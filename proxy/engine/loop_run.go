@@ -31,11 +31,12 @@ type eventLoop struct {
 	deadlines          deadlines
 	live               int // conversations that have begun and are not over
 	stopping           bool
+	emptied            []func() // room for inbox
 	stopped            chan struct{}
 
 	mu     sync.Mutex
 	inbox  []func() // under mu: what others want done on the thread
-	awake  bool     // under mu: wakeup was written to
+	awake  bool     // under mu: it will look into the inbox by itself, or wakeup was written to
 	closed bool     // under mu: nobody looks into the inbox any more
 }
 
@@ -64,9 +65,12 @@ func (l *eventLoop) run() {
 	runtime.LockOSThread()
 	defer close(l.stopped)
 	for !l.stopping || l.live > 0 {
-		for _, event := range l.events[:l.wait()] {
+		n := l.wait()
+		l.noteAwake()
+		for _, event := range l.events[:n] {
 			if event.Fd == int32(l.wakeup) {
-				l.read()
+				var count [8]byte
+				unix.Read(l.wakeup, count[:])
 				continue
 			}
 			// A socket may have been closed by what was handled before.
@@ -76,6 +80,7 @@ func (l *eventLoop) run() {
 		}
 		l.goOn()
 		l.expire()
+		l.doPosted()
 	}
 	l.shutDown()
 }
@@ -131,16 +136,31 @@ func (l *eventLoop) post(f func()) bool {
 	return true
 }
 
-// read does what was posted.
-func (l *eventLoop) read() {
-	var count [8]byte
-	unix.Read(l.wakeup, count[:])
+// noteAwake spares those who post from now on waking the thread up: it looks into
+// the inbox before it waits again.
+func (l *eventLoop) noteAwake() {
 	l.mu.Lock()
-	inbox := l.inbox
-	l.inbox, l.awake = nil, false
+	l.awake = true
 	l.mu.Unlock()
-	for _, f := range inbox {
-		f()
+}
+
+// doPosted does what was posted, and what is posted meanwhile.
+func (l *eventLoop) doPosted() {
+	for {
+		l.mu.Lock()
+		inbox := l.inbox
+		if len(inbox) == 0 {
+			l.awake = false
+			l.mu.Unlock()
+			return
+		}
+		l.inbox, l.emptied = l.emptied, nil
+		l.mu.Unlock()
+		for i, f := range inbox {
+			inbox[i] = nil
+			f()
+		}
+		l.emptied = inbox[:0]
 	}
 }
 

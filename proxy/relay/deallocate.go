@@ -32,12 +32,12 @@ func (s *Session) planDeallocate(header wire.Header, body []byte) (Step, bool) {
 	if known == nil {
 		return Step{}, false
 	}
-	e, step, ok := s.present(known)
-	if !ok {
-		return step, true
-	}
+	// What the server has of it stays, for whoever has the same: an empty query is
+	// dropped in its place.
 	p := s.pooling
 	s.begin()
+	e := p.backend.add(p.batch)
+	s.injectParse(e, nil, []byte{0, 0, 0})
 	s.parsingUnnamed(summary, false)
 	from := len(p.backend.parse)
 	p.backend.parse = append(p.backend.parse, body[1:]...)
@@ -75,5 +75,4 @@ func (s *Session) deallocated() {
 	p.deallocations = p.deallocations[1:]
 	p.gone = first
 	s.forget(first.name)
-	p.backend.drop(first.entry)
 }

@@ -321,10 +321,13 @@ func (s *Session) statement(name []byte) (*prepared, bool) {
 // present returns where the server has the statement, or else the step to take
 // before the client's message is looked at again.
 func (s *Session) present(known *prepared) (*entry, Step, bool) {
-	if known.held != nil {
-		return known.held, Step{}, true
-	}
 	p := s.pooling
+	if e := known.held; e != nil {
+		if !e.confirmed && e.batch != p.batch && s.Owed() {
+			return nil, Step{Pause: Wait}, false
+		}
+		return e, Step{}, true
+	}
 	key := statementKey{known.text, p.settings}
 	if e := p.backend.find(key); e != nil {
 		if !e.confirmed && e.batch != p.batch {

@@ -3,14 +3,14 @@ package relay
 import (
 	"strings"
 
-	"postern/proxy/relay/sql"
+	"postern/proxy/relay/statement"
 )
 
 // changes is what a transaction may have changed in its session: what to ask the
 // server about when it is over. The zero value is nothing.
 type changes struct {
-	bits  sql.Change // made
-	ends  sql.Change // ended
+	bits  statement.Change // made
+	ends  statement.Change // ended
 	names []string   // of settings
 	// truncated: a text was not seen to its end. It may have done anything, but
 	// for setting custom settings behind peekLimit, which nobody does.
@@ -27,7 +27,7 @@ func (c *changes) empty() bool {
 
 // settings reports whether settings are among them.
 func (c *changes) settings() bool {
-	const any = sql.UnknownSetting | sql.AllSettings
+	const any = statement.UnknownSetting | statement.AllSettings
 	return len(c.names) > 0 || c.bits&any != 0 || c.truncated
 }
 
@@ -39,7 +39,7 @@ func (c *changes) name(setting string) bool {
 		}
 	}
 	if len(c.names) == maxNames {
-		c.bits |= sql.UnknownSetting
+		c.bits |= statement.UnknownSetting
 		return false
 	}
 	c.names = append(c.names, strings.ToLower(setting))
@@ -47,7 +47,7 @@ func (c *changes) name(setting string) bool {
 }
 
 // apply notes a statement that the server is about to run.
-func (s *Session) apply(summary *sql.Summary) {
+func (s *Session) apply(summary *statement.Summary) {
 	s.effects |= summary.Effects
 	p := s.pooling
 	if p == nil || summary.Ordinary() {
@@ -56,11 +56,11 @@ func (s *Session) apply(summary *sql.Summary) {
 	if summary.DeallocateAll || summary.DiscardAll {
 		p.clearing, p.clearedAt, p.clearedIn = true, s.pending.sent, p.batch
 	}
-	const seen = sql.LocalSetting | sql.Setting | sql.Opaque
+	const seen = statement.LocalSetting | statement.Setting | statement.Opaque
 	p.changes.bits |= summary.Changes &^ seen
 	p.changes.ends |= summary.Ends
 	p.changes.truncated = p.changes.truncated || summary.Truncated
-	p.tainted = p.tainted || summary.Changes&sql.LocalSetting != 0
+	p.tainted = p.tainted || summary.Changes&statement.LocalSetting != 0
 	for _, setting := range summary.Settings {
 		p.changes.name(setting)
 	}
@@ -74,10 +74,10 @@ func (s *Session) reported(setting []byte) {
 	case "in_hot_standby", "server_version", "integer_datetimes", "server_encoding":
 		return
 	case "is_superuser", "session_authorization":
-		p.changes.bits |= sql.Role
+		p.changes.bits |= statement.Role
 		return
 	}
 	if p.changes.name(string(setting)) {
-		p.changes.bits |= sql.Reset // it may as well have been undone
+		p.changes.bits |= statement.Reset // it may as well have been undone
 	}
 }

@@ -3,7 +3,7 @@ package relay
 import (
 	"bytes"
 
-	"postern/proxy/relay/sql"
+	"postern/proxy/relay/statement"
 	"postern/proxy/wire"
 )
 
@@ -96,11 +96,11 @@ func (s *Session) unattached(header wire.Header, body []byte, available int) (St
 func (s *Session) sent(kind byte, body []byte) {
 	switch kind {
 	case wire.MsgQuery:
-		summary := sql.Scan(body)
+		summary := statement.Scan(body)
 		s.apply(&summary)
 	case wire.MsgParse:
 		if name := untilZero(body); len(name) < len(body) {
-			s.prepared(name, sql.Scan(body[len(name)+1:]))
+			s.prepared(name, statement.Scan(body[len(name)+1:]))
 		}
 	case wire.MsgClose:
 		if len(body) > 1 && body[0] == 'S' {

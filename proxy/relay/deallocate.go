@@ -1,7 +1,7 @@
 package relay
 
 import (
-	"postern/proxy/relay/sql"
+	"postern/proxy/relay/statement"
 	"postern/proxy/wire"
 )
 
@@ -20,7 +20,7 @@ func (s *Session) planDeallocate(header wire.Header, body []byte) (Step, bool) {
 	if len(body) < header.Length-wire.HeaderSize || body[1]|0x20 != 'd' {
 		return Step{}, false
 	}
-	summary := sql.Scan(body[1:])
+	summary := statement.Scan(body[1:])
 	target := summary.Deallocated()
 	if target == "" {
 		return Step{}, false

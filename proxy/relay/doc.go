@@ -10,7 +10,7 @@
 // what its session has beyond that follows it: prepared statements (prepared.go),
 // settings (settings.go), and pins for the rest (pins.go, question.go). The relay
 // does not model what a transaction leaves behind: it notices which statements
-// may have left something (package sql) and has the server asked.
+// may have left something (package statement) and has the server asked.
 //
 // It forwards whole buffers: message heads are looked at where they lie in the
 // caller's read buffer, never more than peekLimit bytes of one. What a caller does

@@ -1,15 +1,15 @@
 package relay
 
-import "postern/proxy/relay/sql"
+import "postern/proxy/relay/statement"
 
 // Effects are changes outside the session that statements may have made.
-type Effects = sql.Effects
+type Effects = statement.Effects
 
 // The effects; see package statement.
 const (
-	Roles   = sql.Roles
-	Logins  = sql.Logins
-	Commits = sql.Commits
+	Roles   = statement.Roles
+	Logins  = statement.Logins
+	Commits = statement.Commits
 )
 
 // maxEffective is how many prepared statements with effects are remembered in
@@ -18,7 +18,7 @@ const maxEffective = 100
 
 // prepared notes a Parse message of session mode: its effects come when the
 // statement is run, which may be in another batch, or often.
-func (s *Session) prepared(name []byte, summary sql.Summary) {
+func (s *Session) prepared(name []byte, summary statement.Summary) {
 	if summary.Effects == 0 {
 		if len(name) == 0 { // one with a name is not replaced
 			s.closed(name)

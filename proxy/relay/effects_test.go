@@ -122,7 +122,7 @@ func TestEffectsOfStatements(t *testing.T) {
 		"set role r":                        0,
 		"alterrole r":                       0,
 		"alter_ role r":                     0,
-		"drop owned by r":                   0,
+		"drop owned by r":                   Logins,
 	} {
 		for name, send := range map[string]func(talk){
 			"simple": func(s talk) { s.client(queryMessage(sql)) },

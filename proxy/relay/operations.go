@@ -3,7 +3,7 @@ package relay
 import (
 	"slices"
 
-	"postern/proxy/relay/sql"
+	"postern/proxy/relay/statement"
 )
 
 // operation is what a message sent to the server will have done once the server
@@ -21,7 +21,7 @@ type operation struct {
 	// owner is what backend.unnamed becomes, if it is of the unnamed statement.
 	owner uint64
 	// Of an unnamedParse: see unnamed; the text is backend.parse[from:to].
-	summary  *sql.Summary
+	summary  *statement.Summary
 	large    bool
 	from, to int
 }

@@ -3,7 +3,7 @@ package relay
 import (
 	"bytes"
 
-	"postern/proxy/relay/sql"
+	"postern/proxy/relay/statement"
 	"postern/proxy/wire"
 )
 
@@ -52,7 +52,7 @@ func (s *Session) plan(header wire.Header, body []byte) (Step, verdict, error) {
 
 // planQuery decides about a Query.
 func (s *Session) planQuery(body []byte) (Step, verdict, error) {
-	summary := sql.Scan(body)
+	summary := statement.Scan(body)
 	if name := summary.Deallocated(); name != "" && s.status != 'E' {
 		switch _, known := s.names[statementName([]byte(name))]; {
 		case s.Owed():
@@ -93,7 +93,7 @@ func (s *Session) answer(header wire.Header, body []byte) []byte {
 	}
 	switch {
 	case header.Type == wire.MsgQuery:
-		summary := sql.Scan(body)
+		summary := statement.Scan(body)
 		if name := summary.Deallocated(); name != "" && s.names[statementName([]byte(name))] != nil {
 			return s.deallocate(name)
 		}

@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"unique"
 
-	"postern/proxy/relay/sql"
+	"postern/proxy/relay/statement"
 	"postern/proxy/wire"
 )
 
@@ -30,7 +30,7 @@ const (
 type prepared struct {
 	text    unique.Handle[string] // the body of its Parse behind the name
 	size    int
-	summary *sql.Summary // nil if running it changes nothing of interest
+	summary *statement.Summary // nil if running it changes nothing of interest
 	// held is where the statement lives as long as it cannot be anywhere else;
 	// pinned, if it never will.
 	held   *entry
@@ -43,11 +43,11 @@ type unnamed struct {
 	large   bool   // it is not remembered
 	text    []byte // as prepared.text
 	owner   uint64 // how Server.unnamed knows the statement, no other has the same
-	summary *sql.Summary
+	summary *statement.Summary
 
 	coming  int          // Parses that are not confirmed
 	comesIn uint64       // the batch of the last of them
-	becomes *sql.Summary // by it
+	becomes *statement.Summary // by it
 
 	// deallocates is what the statement, or what is coming, drops when it is run.
 	deallocates *deallocation
@@ -90,7 +90,7 @@ func (s *Session) planParse(header wire.Header, body []byte) (Step, verdict, err
 	s.begin()
 	s.makeRoom()
 	made := &prepared{size: rest, held: p.backend.add(p.batch)}
-	if summary := sql.Scan(body[len(name)+1:]); !summary.Ordinary() {
+	if summary := statement.Scan(body[len(name)+1:]); !summary.Ordinary() {
 		made.summary = &summary
 	}
 	s.sentOperation(operation{kind: parseOperation, name: statementName(name), statement: made, entry: made.held})
@@ -105,7 +105,7 @@ func (s *Session) planParse(header wire.Header, body []byte) (Step, verdict, err
 // parseUnnamed notes that the unnamed statement is another from now on.
 func (s *Session) parseUnnamed(header wire.Header, body []byte) {
 	large := header.Length > maxRemembered
-	s.parsingUnnamed(sql.Scan(body[1:]), large)
+	s.parsingUnnamed(statement.Scan(body[1:]), large)
 	if !large {
 		s.pooling.capture = capture{unnamed: true, skip: wire.HeaderSize + 1, text: s.pooling.backend.parse}
 	}
@@ -113,7 +113,7 @@ func (s *Session) parseUnnamed(header wire.Header, body []byte) {
 
 // parsingUnnamed notes a Parse of the unnamed statement, whose text is still to be
 // written down.
-func (s *Session) parsingUnnamed(summary sql.Summary, large bool) {
+func (s *Session) parsingUnnamed(summary statement.Summary, large bool) {
 	p, u := s.pooling, &s.unnamed
 	u.owner++
 	u.coming++

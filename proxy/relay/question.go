@@ -3,7 +3,7 @@ package relay
 import (
 	"strings"
 
-	"postern/proxy/relay/sql"
+	"postern/proxy/relay/statement"
 )
 
 // What a transaction has left in its session is not worked out from its
@@ -12,7 +12,7 @@ import (
 
 // question is one thing to ask about.
 type question struct {
-	change sql.Change
+	change statement.Change
 	pin    Pins
 	// exists is true if there is such state. Nothing in it can be redefined by
 	// the client's search_path.
@@ -20,25 +20,25 @@ type question struct {
 }
 
 var questions = [...]question{
-	{sql.Listen, PinListen, "EXISTS (SELECT FROM pg_catalog.pg_listening_channels())"},
-	{sql.Temporary, PinTemporary, "pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.<>) 0::pg_catalog.oid AND (" +
+	{statement.Listen, PinListen, "EXISTS (SELECT FROM pg_catalog.pg_listening_channels())"},
+	{statement.Temporary, PinTemporary, "pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.<>) 0::pg_catalog.oid AND (" +
 		"EXISTS (SELECT FROM pg_catalog.pg_class WHERE relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()) OR " +
 		"EXISTS (SELECT FROM pg_catalog.pg_type WHERE typnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()) OR " +
 		"EXISTS (SELECT FROM pg_catalog.pg_proc WHERE pronamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()))"},
-	{sql.AdvisoryLock, PinLock, "EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype OPERATOR(pg_catalog.=) 'advisory'::pg_catalog.text" +
+	{statement.AdvisoryLock, PinLock, "EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype OPERATOR(pg_catalog.=) 'advisory'::pg_catalog.text" +
 		" AND pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid())"},
-	{sql.HoldCursor, PinCursor, "EXISTS (SELECT FROM pg_catalog.pg_cursors WHERE is_holdable)"},
-	{sql.Prepared, PinPrepared, "EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql)"},
-	{sql.Role, PinRole, "pg_catalog.current_setting('role') OPERATOR(pg_catalog.<>) 'none'::pg_catalog.text OR NOT EXISTS (" +
+	{statement.HoldCursor, PinCursor, "EXISTS (SELECT FROM pg_catalog.pg_cursors WHERE is_holdable)"},
+	{statement.Prepared, PinPrepared, "EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql)"},
+	{statement.Role, PinRole, "pg_catalog.current_setting('role') OPERATOR(pg_catalog.<>) 'none'::pg_catalog.text OR NOT EXISTS (" +
 		"SELECT FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) AS a, pg_catalog.pg_roles AS r" +
 		" WHERE a.usesysid OPERATOR(pg_catalog.=) r.oid AND r.rolname OPERATOR(pg_catalog.=) SESSION_USER)"},
 }
 
 // unanswerable are changes that the server cannot be asked about.
 var unanswerable = [...]question{
-	{change: sql.UnknownSetting, pin: PinSetting},
-	{change: sql.Library, pin: PinLibrary},
-	{change: sql.Other, pin: PinOther},
+	{change: statement.UnknownSetting, pin: PinSetting},
+	{change: statement.Library, pin: PinLibrary},
+	{change: statement.Other, pin: PinOther},
 }
 
 // asks reports whether q must be asked now.
@@ -47,7 +47,7 @@ func (p *pooling) asks(q question) bool {
 }
 
 // pinned are the changes that there are pins of.
-func (p *pooling) pinned() (bits sql.Change) {
+func (p *pooling) pinned() (bits statement.Change) {
 	for _, q := range questions {
 		if p.pins&q.pin != 0 {
 			bits |= q.change
@@ -68,7 +68,7 @@ func (p *pooling) settleBlind() {
 
 // mustAsk reports whether anything is to be asked.
 func (p *pooling) mustAsk() bool {
-	if len(p.changes.names) > 0 || p.changes.bits&sql.AllSettings != 0 || p.changes.truncated {
+	if len(p.changes.names) > 0 || p.changes.bits&statement.AllSettings != 0 || p.changes.truncated {
 		return true
 	}
 	for _, q := range questions {
@@ -81,7 +81,7 @@ func (p *pooling) mustAsk() bool {
 
 // settingNames are the settings to ask about.
 func (p *pooling) settingNames() []string {
-	if p.changes.bits&sql.AllSettings != 0 {
+	if p.changes.bits&statement.AllSettings != 0 {
 		for name := range p.settings.Map() {
 			p.changes.name(name)
 		}
@@ -105,7 +105,7 @@ func (s *Session) Question() string {
 		literal := Literal(name)
 		// Whether it is the session's own costs a look at all settings.
 		unset := "NULL"
-		if p.changes.bits&(sql.Reset|sql.AllSettings) != 0 && !strings.Contains(name, ".") {
+		if p.changes.bits&(statement.Reset|statement.AllSettings) != 0 && !strings.Contains(name, ".") {
 			unset = "(SELECT (source OPERATOR(pg_catalog.<>) 'session'::pg_catalog.text)::pg_catalog.text FROM pg_catalog.pg_settings" +
 				" WHERE pg_catalog.lower(name) OPERATOR(pg_catalog.=) " + literal + "::pg_catalog.text)"
 		}
@@ -121,7 +121,7 @@ func (s *Session) Question() string {
 // restoreOwn is a statement that gives the session back what the client asked for
 // at login, where a RESET has brought what another did.
 func (p *pooling) restoreOwn() string {
-	if p.changes.bits&(sql.Reset|sql.AllSettings) == 0 || p.own == p.backend.Own {
+	if p.changes.bits&(statement.Reset|statement.AllSettings) == 0 || p.own == p.backend.Own {
 		return ""
 	}
 	own, started := p.own.Map(), p.backend.Own.Map()
@@ -161,7 +161,7 @@ func (s *Session) Settled(rows [][]*string) {
 			}
 		}
 	}
-	if p.changes.bits&sql.AllSettings != 0 {
+	if p.changes.bits&statement.AllSettings != 0 {
 		p.pins &^= PinSetting
 	}
 	p.settings = NewSettings(settings)
@@ -171,7 +171,7 @@ func (s *Session) Settled(rows [][]*string) {
 
 // settle notes what has become of one setting.
 func (p *pooling) settle(settings, actual map[string]string, name string, value, unset *string) {
-	reset := p.changes.bits&(sql.Reset|sql.AllSettings) != 0
+	reset := p.changes.bits&(statement.Reset|statement.AllSettings) != 0
 	if value == nil || *value == "" && reset && strings.Contains(name, ".") {
 		delete(settings, name) // it never was, or is no more
 		delete(actual, name)

@@ -3,7 +3,7 @@ package relay
 import (
 	"sync/atomic"
 
-	"postern/proxy/relay/sql"
+	"postern/proxy/relay/statement"
 	"postern/proxy/wire"
 )
 
@@ -185,7 +185,7 @@ func (s *Session) Databases() []string { return s.pooling.databases }
 func (s *Session) Vacated() { s.pooling.vacated = true }
 
 // mustVacate reports whether a Vacate has to come before the statement is run.
-func (s *Session) mustVacate(summary *sql.Summary) bool {
+func (s *Session) mustVacate(summary *statement.Summary) bool {
 	p := s.pooling
 	if len(summary.Databases) == 0 || p.vacated {
 		p.vacated = false

@@ -1,4 +1,4 @@
-package sql
+package statement
 
 // reading is a way to read a text. Two things that a text does not tell decide
 // where some of its strings end: the setting standard_conforming_strings and the
@@ -59,21 +59,21 @@ func (r reading) wide(c, next byte) bool {
 // wideName passes over the rest of a name in an encoding with characters of two
 // bytes.
 func (l *lexer) wideName() {
-	for l.at < len(l.text) && namePart(l.text[l.at]) {
+	for l.at = l.from; parts[l.peek()]; {
 		l.character()
 	}
 }
 
 // wideTag passes over the name in a dollar quote's tag.
 func (l *lexer) wideTag() {
-	for l.at < len(l.text) && l.text[l.at] != '$' && namePart(l.text[l.at]) {
+	for parts[l.peek()] && l.peek() != '$' {
 		l.character()
 	}
 }
 
 func (l *lexer) character() {
-	if l.reading.wide(l.text[l.at], l.peek(1)) {
+	c := l.text[l.at]
+	if l.at++; l.reading.wide(c, l.peek()) {
 		l.at++
 	}
-	l.at++
 }

@@ -1,4 +1,4 @@
-package sql
+package statement
 
 import (
 	"slices"
@@ -65,7 +65,7 @@ const (
 	UnknownSetting
 	// AllSettings: RESET ALL or DISCARD ALL.
 	AllSettings
-	// Listen: LISTEN, UNLISTEN; ask pg_listening_channels.
+	// Listen: LISTEN; ask pg_listening_channels.
 	Listen
 	// Temporary: objects in the temporary schema; ask for pg_my_temp_schema in
 	// the catalogs. Every CREATE and SELECT INTO may make some, since
@@ -91,8 +91,8 @@ const (
 	// LocalSetting: SET LOCAL, or set_config with is_local: settings of the
 	// transaction, on which the analysis of what is prepared in it depends.
 	LocalSetting
-	// Reset: RESET of a setting, or SET to DEFAULT: its value may not be the
-	// session's own any more.
+	// Reset: RESET of a setting, SET to DEFAULT, or set_config with what may be
+	// NULL: its value may not be the session's own any more.
 	Reset
 )
 

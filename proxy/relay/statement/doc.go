@@ -1,4 +1,4 @@
-// Package sql tells what the SQL text of a Query or Parse message may do
+// Package statement tells what the SQL text of a Query or Parse message may do
 // to the session that runs it: which settings it may change, whether it may
 // listen, lock, prepare, make temporary objects; and a few things besides that
 // the proxy must know before or after the text has run.
@@ -13,8 +13,8 @@
 // Nothing is allocated for an ordinary statement, and the time is linear in the
 // length of the text.
 //
-//	summary := sql.Scan(body) // up to the zero byte
-//	if summary.Truncated || summary.Changes&sql.Listen != 0 {
+//	summary := statement.Scan(body) // up to the zero byte
+//	if summary.Truncated || summary.Changes&statement.Listen != 0 {
 //		// ask pg_listening_channels() before another client may be served
 //	}
-package sql
+package statement

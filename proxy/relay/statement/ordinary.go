@@ -1,4 +1,4 @@
-package sql
+package statement
 
 // Ordinary reports whether the text changes nothing that anybody has to ask about,
 // and does nothing beyond its data.

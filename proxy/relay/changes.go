@@ -11,7 +11,7 @@ import (
 type changes struct {
 	bits  statement.Change // made
 	ends  statement.Change // ended
-	names []string   // of settings
+	names []string         // of settings
 	// truncated: a text was not seen to its end. It may have done anything, but
 	// for setting custom settings behind peekLimit, which nobody does.
 	truncated bool

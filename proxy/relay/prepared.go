@@ -45,8 +45,8 @@ type unnamed struct {
 	owner   uint64 // how Server.unnamed knows the statement, no other has the same
 	summary *statement.Summary
 
-	coming  int          // Parses that are not confirmed
-	comesIn uint64       // the batch of the last of them
+	coming  int                // Parses that are not confirmed
+	comesIn uint64             // the batch of the last of them
 	becomes *statement.Summary // by it
 
 	// deallocates is what the statement, or what is coming, drops when it is run.

@@ -57,16 +57,20 @@ type host struct {
 func (h *host) Attach(ctx context.Context, _ relay.Settings) (Peer, error) {
 	h.mu.Lock()
 	h.attached++
+	attach := h.attach
 	h.mu.Unlock()
-	if h.attach != nil {
-		return h.attach(ctx)
+	if attach != nil {
+		return attach(ctx)
 	}
 	return h.connect(), nil
 }
 
 func (h *host) TryAttach(relay.Settings) (Peer, bool) {
-	if h.try != nil {
-		return h.try()
+	h.mu.Lock()
+	try := h.try
+	h.mu.Unlock()
+	if try != nil {
+		return try()
 	}
 	return Peer{}, false
 }

@@ -40,6 +40,7 @@ type LoopConversation struct {
 	lost   bool   // the client cannot be written to
 	ended  bool   // the client gets nothing more
 	done   bool   // over was called
+	begun  bool   // it was started
 
 	ending   *wire.Error             // to be said when idle
 	err      error                   // why it has ended
@@ -79,6 +80,7 @@ func (c *LoopConversation) Start(over func(error)) {
 
 func (c *LoopConversation) start() {
 	c.loop.live++
+	c.begun = true
 	err := c.client.take(c.loop)
 	if err == nil && c.loop.stopping {
 		err = net.ErrClosed
@@ -99,6 +101,10 @@ func (c *LoopConversation) start() {
 // messages.
 func (c *LoopConversation) End(err *wire.Error) {
 	c.loop.post(func() {
+		if !c.begun {
+			c.ending = err
+			return
+		}
 		c.end(err)
 		c.handled()
 	})
@@ -159,7 +165,7 @@ func (c *LoopConversation) relayed() *LoopConversation { return c }
 
 // handled is called after whatever has happened: it draws the consequences.
 func (c *LoopConversation) handled() {
-	if c.done {
+	if c.done || !c.begun {
 		return
 	}
 	if c.ending != nil && !c.ended && c.errand != attaching && c.relay.Idle() {

@@ -158,7 +158,9 @@ func testManyClients(t *testing.T, run starter) {
 	var clients sync.WaitGroup
 	for i, w := range worlds {
 		if i > 0 {
+			w.host.mu.Lock()
 			w.host.try, w.host.attach = first.host.try, first.host.attach
+			w.host.mu.Unlock()
 		}
 	}
 	for i, w := range worlds {

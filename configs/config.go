@@ -145,7 +145,7 @@ type Pool struct {
 	// QueryWaitTimeout is how long a client waits for a server connection before
 	// its session ends; 0 = for ever. Default: 2m.
 	QueryWaitTimeout Duration `toml:"query_wait_timeout"`
-	// Engine moves the bytes: "auto" takes the best there is, "epoll" is an event
+	// Engine moves the bytes: "auto" is "goroutine" for now, "epoll" is an event
 	// loop on Linux for clients in transaction mode, "goroutine" works
 	// everywhere. Default: "auto".
 	Engine string `toml:"engine" oneof:"auto,epoll,goroutine"`

@@ -17,7 +17,7 @@ import (
 // check that it sees its own session and nobody else's. POSTERN_LEAK_TEST may say
 // how long, such as "10m".
 func TestNothingLeaks(t *testing.T) {
-	duration := 30 * time.Second
+	duration := 15 * time.Second
 	if text := os.Getenv("POSTERN_LEAK_TEST"); text != "" {
 		var err error
 		if duration, err = time.ParseDuration(text); err != nil {

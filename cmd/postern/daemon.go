@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -313,7 +312,7 @@ func capOf(n int) int {
 
 // newLoop starts the event loop if the configuration wants one; nil if not.
 func newLoop(setting string) (*engine.Loop, error) {
-	if setting == "goroutine" || setting == "auto" && runtime.GOOS != "linux" {
+	if setting != "epoll" { // "auto" until the loop has proved itself
 		return nil, nil
 	}
 	loop, err := engine.NewLoop(engine.LoopConfig{Idle: func(lease any) { lease.(*pool.Lease).Inspect() }})

@@ -53,11 +53,11 @@ func (s *Session) plan(header wire.Header, body []byte) (Step, verdict, error) {
 // planQuery decides about a Query.
 func (s *Session) planQuery(body []byte) (Step, verdict, error) {
 	summary := statement.Scan(body)
-	if name := summary.Deallocated(); name != "" && s.status != 'E' {
+	if name := summary.Deallocated(); name != "" {
 		switch _, known := s.names[statementName([]byte(name))]; {
 		case s.Owed():
 			return Step{Pause: Wait}, planned, nil
-		case known && s.pending.empty():
+		case known && s.pending.empty() && s.status != 'E':
 			return Step{Answer: s.deallocate(name)}, dropped, nil
 		}
 		// In the middle of a batch, which nobody does, the server does not know it.

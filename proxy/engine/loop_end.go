@@ -7,8 +7,6 @@ import (
 	"errors"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"postern/proxy/relay"
 	"postern/proxy/wire"
 )
@@ -157,7 +155,7 @@ func (s *Socket) watch(on bool) {
 	}
 	var events uint32
 	if on {
-		events = unix.EPOLLIN | unix.EPOLLRDHUP
+		events = news
 	}
 	s.arm(events)
 }

@@ -166,7 +166,11 @@ func (s *Socket) await(events uint32, writing bool) error {
 		return net.ErrClosed
 	default:
 	}
-	s.arm(0)
+	if _, server := s.owner.(*serverEnd); server {
+		s.arm(news) // it may be idle next
+	} else {
+		s.arm(0)
+	}
 	return nil
 }
 

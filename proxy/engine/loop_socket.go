@@ -153,7 +153,7 @@ func (s *Socket) arm(events uint32) {
 		operation = unix.EPOLL_CTL_ADD
 	}
 	unix.EpollCtl(s.loop.epoll, operation, int(s.fd), &unix.EpollEvent{Events: events, Fd: s.fd})
-	if s.secure != nil && events&^s.armed&unix.EPOLLIN != 0 {
+	if events&^s.armed&unix.EPOLLIN != 0 {
 		s.poke()
 	}
 	s.armed = events
@@ -162,7 +162,7 @@ func (s *Socket) arm(events uint32) {
 // poke has a driven TLS connection read as if something had come: it may hold
 // more than the socket shows.
 func (s *Socket) poke() {
-	if s.driven.Load() && !s.queued {
+	if s.secure != nil && s.driven.Load() && !s.queued {
 		s.queued = true
 		s.loop.again = append(s.loop.again, s)
 	}
@@ -194,10 +194,14 @@ func (s *Socket) talks() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.armed&unix.EPOLLET == 0 && !s.driven.Load() {
-		s.arm(unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET)
+	if !s.driven.Load() {
+		s.arm(news)
 	}
 }
+
+// news is what a server connection is watched for that may be in use by somebody
+// else than the loop: what comes from now on, once.
+const news = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET
 
 // receive reads from a driven socket. more says that there is more to be had
 // than b has room for, though the socket may not show it.

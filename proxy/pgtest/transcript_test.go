@@ -38,8 +38,12 @@ func TestScriptsThroughRelay(t *testing.T) {
 	}
 
 	crumbs := StartRelay(t, RelayConfig{To: direct, Client: Faults{ReadSize: 1, WriteSize: 1}, Server: Faults{ReadSize: 7, WriteSize: 3}})
+	// Of a query among COPY data the server reads no more than the first byte and
+	// closes: what still trickles in may reset the connection before its last words
+	// are read.
 	small := slices.DeleteFunc(Scripts(), func(s Script) bool {
-		return slices.Contains([]string{"large rows", "many parameters", "many rows by portal", "COPY out", "COPY in"}, s.Name)
+		return slices.Contains([]string{"large rows", "many parameters", "many rows by portal", "COPY out", "COPY in",
+			"COPY in interrupted by a query"}, s.Name)
 	})
 	through := crumbs.Target(direct)
 	through.WriteSize = 2

@@ -110,6 +110,33 @@ func (s *Server) discardAll() {
 	}
 }
 
+// roomToParse makes room for the text of an unnamed statement of that size, by
+// giving up those that are over, and returns where it begins.
+func (s *Server) roomToParse(size int) int {
+	if s.operations.len() == 0 {
+		s.parse = s.parse[:0]
+		if cap(s.parse) > maxSend {
+			s.parse = nil
+		}
+	}
+	if len(s.parse)+size > cap(s.parse) {
+		s.dropParsed()
+	}
+	return len(s.parse)
+}
+
+// dropParsed moves the texts of the statements that are under way to the front.
+func (s *Server) dropParsed() {
+	over := len(s.parse)
+	for i := range s.operations.len() {
+		if o := s.operations.at(i); o.kind == unnamedParse {
+			over = min(over, o.from)
+			o.from, o.to = o.from-over, o.to-over
+		}
+	}
+	s.parse = s.parse[:copy(s.parse, s.parse[over:])]
+}
+
 // Reset notes that the server connection is as it was at the start, by DISCARD
 // ALL.
 func (s *Server) Reset() {

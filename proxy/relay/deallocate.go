@@ -38,7 +38,7 @@ func (s *Session) planDeallocate(header wire.Header, body []byte) (Step, bool) {
 	s.begin()
 	e := p.backend.add(p.batch)
 	s.injectParse(e, nil, []byte{0, 0, 0})
-	s.parsingUnnamed(summary, false)
+	s.parsingUnnamed(summary, header.Length)
 	from := len(p.backend.parse)
 	p.backend.parse = append(p.backend.parse, body[1:]...)
 	p.backend.operations.last().from, p.backend.operations.last().to = from, len(p.backend.parse)

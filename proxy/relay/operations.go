@@ -37,39 +37,26 @@ const (
 	unnamedParse                          // the client's Parse of the unnamed statement
 )
 
-// operations is a queue of them in the order sent. The zero value is empty.
-type operations struct {
-	all  []operation
-	gone int // of all, at the front
-}
-
-func (q *operations) push(o operation) { q.all = append(q.all, o) }
-
-func (q *operations) empty() bool { return q.gone == len(q.all) }
+// operations are those under way, in the order sent. The zero value is none.
+type operations struct{ queue[operation] }
 
 // first returns the oldest, nil if there is none.
 func (q *operations) first() *operation {
-	if q.empty() {
+	if q.len() == 0 {
 		return nil
 	}
-	return &q.all[q.gone]
+	return q.at(0)
 }
 
-func (q *operations) pop() {
-	q.all[q.gone] = operation{}
-	q.gone++
-	if q.empty() {
-		q.all, q.gone = q.all[:0], 0
-	}
-}
+func (q *operations) pop() { q.cut(0, 1) }
 
 // last returns the newest; there must be one.
-func (q *operations) last() *operation { return &q.all[len(q.all)-1] }
+func (q *operations) last() *operation { return q.at(q.len() - 1) }
 
 // latest returns the last that concerns the client's name, nil if there is none.
 func (q *operations) latest(name []byte) *operation {
-	for i := len(q.all) - 1; i >= q.gone; i-- {
-		if o := &q.all[i]; o.kind <= closeOperation && o.name == string(name) {
+	for i := q.len() - 1; i >= 0; i-- {
+		if o := q.at(i); o.kind <= closeOperation && o.name == string(name) {
 			return o
 		}
 	}

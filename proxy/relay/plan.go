@@ -92,7 +92,7 @@ func (s *Session) answer(header wire.Header, body []byte) []byte {
 		return nil
 	}
 	switch {
-	case header.Type == wire.MsgQuery:
+	case header.Type == wire.MsgQuery && len(s.names) > 0:
 		summary := statement.Scan(body)
 		if name := summary.Deallocated(); name != "" && s.names[statementName([]byte(name))] != nil {
 			return s.deallocate(name)

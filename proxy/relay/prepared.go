@@ -26,6 +26,9 @@ const (
 	maxStatements = 16 << 20
 )
 
+// statementSize is what a statement costs besides its text, in bytes, about.
+const statementSize = 512
+
 // prepared is a prepared statement as the client knows it.
 type prepared struct {
 	text    unique.Handle[string] // the body of its Parse behind the name
@@ -36,25 +39,6 @@ type prepared struct {
 	held   *entry
 	pinned bool
 }
-
-// unnamed is the unnamed statement of a client.
-type unnamed struct {
-	known   bool
-	large   bool   // it is not remembered
-	text    []byte // as prepared.text
-	owner   uint64 // how Server.unnamed knows the statement, no other has the same
-	summary *statement.Summary
-
-	coming  int                // Parses that are not confirmed
-	comesIn uint64             // the batch of the last of them
-	becomes *statement.Summary // by it
-
-	// deallocates is what the statement, or what is coming, drops when it is run.
-	deallocates *deallocation
-}
-
-// foreign is in Server.unnamed when nobody knows whose it is.
-const foreign = ^uint64(0)
 
 // planParse decides about a Parse.
 func (s *Session) planParse(header wire.Header, body []byte) (Step, verdict, error) {
@@ -89,53 +73,17 @@ func (s *Session) planParse(header wire.Header, body []byte) (Step, verdict, err
 	p := s.pooling
 	s.begin()
 	s.makeRoom()
-	made := &prepared{size: rest, held: p.backend.add(p.batch)}
+	made := &prepared{size: rest + statementSize, held: p.backend.add(p.batch)}
 	if summary := statement.Scan(body[len(name)+1:]); !summary.Ordinary() {
 		made.summary = &summary
 	}
 	s.sentOperation(operation{kind: parseOperation, name: statementName(name), statement: made, entry: made.held})
 	if rest <= maxRemembered && p.size+rest <= maxStatements && p.config.MaxStatements > 0 {
-		p.capture = capture{statement: made, text: make([]byte, 0, rest)}
+		p.capture = capture{statement: made}
 	} else {
 		made.pinned = true
 	}
 	return s.renameParse(header, name, made.held), planned, nil
-}
-
-// parseUnnamed notes that the unnamed statement is another from now on.
-func (s *Session) parseUnnamed(header wire.Header, body []byte) {
-	large := header.Length > maxRemembered
-	s.parsingUnnamed(statement.Scan(body[1:]), large)
-	if !large {
-		s.pooling.capture = capture{unnamed: true, skip: wire.HeaderSize + 1, text: s.pooling.backend.parse}
-	}
-}
-
-// parsingUnnamed notes a Parse of the unnamed statement, whose text is still to be
-// written down.
-func (s *Session) parsingUnnamed(summary statement.Summary, large bool) {
-	p, u := s.pooling, &s.unnamed
-	u.owner++
-	u.coming++
-	u.comesIn, u.becomes, u.deallocates = p.batch, nil, nil
-	if !summary.Ordinary() {
-		kept := summary // so that only this one is allocated
-		u.becomes = &kept
-	}
-	p.backend.unnamed = u.owner
-	if p.backend.operations.empty() {
-		p.backend.parse = p.backend.parse[:0]
-	}
-	from := len(p.backend.parse)
-	s.sentOperation(operation{kind: unnamedParse, summary: u.becomes, owner: u.owner, large: large, from: from, to: from})
-}
-
-// parsedUnnamed notes that the server has taken an unnamed statement.
-func (s *Session) parsedUnnamed(o *operation) {
-	u := &s.unnamed
-	u.coming--
-	u.known, u.large, u.summary = true, o.large, o.summary
-	u.text = append(u.text[:0], s.pooling.backend.parse[o.from:o.to]...)
 }
 
 // renameParse sends the head of a Parse under a name of ours; the rest follows
@@ -222,84 +170,6 @@ func setLength(message []byte, more int) {
 	binary.BigEndian.PutUint32(message[1:], uint32(len(message)-1+more))
 }
 
-// useUnnamed sees to it that the server has the client's unnamed statement, or
-// none if the client has none.
-func (s *Session) useUnnamed(header wire.Header) (Step, verdict, error) {
-	u, backend := &s.unnamed, s.pooling.backend
-	if p := s.pooling; s.Owed() && (p.mending > 0 && p.mendedIn != p.batch || u.coming > 0 && u.comesIn != p.batch) {
-		return Step{Pause: Wait}, planned, nil
-	}
-	mine := backend.unnamed == u.owner
-	known := u.known
-	if p := s.pooling; p.dropping && !mine {
-		if p.droppedIn != p.batch && s.Owed() {
-			return Step{Pause: Wait}, planned, nil
-		}
-		known = known && p.droppedIn != p.batch
-	}
-	switch {
-	case header.Type == wire.MsgClose:
-		s.pooling.dropping, s.pooling.droppedIn = true, s.pooling.batch
-		s.sentOperation(operation{kind: closeOperation})
-		return Step{}, counted, nil
-	case mine || !known && backend.unnamed == 0:
-		summary := u.summary
-		if u.coming > 0 {
-			summary = u.becomes
-		}
-		if header.Type == wire.MsgBind && summary != nil && (u.coming > 0 || u.known) {
-			if s.mustVacate(summary) {
-				return Step{Pause: Vacate}, planned, nil
-			}
-			s.apply(summary)
-			s.deallocating()
-		}
-	case known:
-		s.begin()
-		s.mend(u.owner)
-		s.injectParse(nil, nil, u.text)
-		return Step{Send: backend.send}, planned, nil
-	default:
-		s.begin()
-		s.mend(0)
-		s.injectClose(nil)
-		return Step{Send: backend.send}, planned, nil
-	}
-	return Step{}, forwarded, nil
-}
-
-// mend notes that the server's unnamed statement is about to be made another.
-func (s *Session) mend(owner uint64) {
-	p := s.pooling
-	p.backend.unnamed = owner
-	p.mending++
-	p.mendedIn = p.batch
-}
-
-// dropUnnamed notes a Query, at which the server drops the unnamed statement,
-// unless it skips the Query: see queryRan.
-func (s *Session) dropUnnamed() {
-	s.pooling.dropping, s.pooling.droppedIn = true, s.pooling.batch
-	if backend := s.pooling.backend; backend.unnamed != 0 && backend.unnamed != s.unnamed.owner {
-		backend.unnamed = foreign
-	}
-}
-
-// queryRan notes that the server has come to a Query.
-func (s *Session) queryRan() {
-	if s.pooling != nil {
-		s.unnamed.drop()
-	}
-}
-
-// drop notes that there is no unnamed statement any more.
-func (u *unnamed) drop() {
-	u.known = false
-	if u.coming == 0 {
-		u.owner++ // a server that had it may still have it
-	}
-}
-
 // statement returns the client's statement of that name as it will be when the
 // server comes to it, nil if there will be none. It answers false if that
 // depends on what the server has still to say.
@@ -370,11 +240,17 @@ func (s *Session) loosen() {
 func (s *Session) begin() {
 	backend := s.pooling.backend
 	backend.send = backend.send[:0]
+	if cap(backend.send) > maxSend {
+		backend.send = nil // that was for something large, once
+	}
 	for _, number := range backend.garbage {
 		s.injectClose(&entry{number: number})
 	}
 	backend.garbage = backend.garbage[:0]
 }
+
+// maxSend is how much room is kept for the next Step.Send, in bytes.
+const maxSend = 64 << 10
 
 // makeRoom closes the statements that were not used for longest.
 func (s *Session) makeRoom() {

@@ -78,7 +78,7 @@ func (s *Session) free() bool {
 		!s.pending.empty() || p.settling || s.Pins() != 0 {
 		return false
 	}
-	s.attached = false
+	s.attached, p.backend = false, nil // it is somebody else's from now on
 	return true
 }
 

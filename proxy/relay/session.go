@@ -118,7 +118,7 @@ func (s *Session) Attached(server *Server) {
 	s.server = stream{}
 	if s.pooling != nil {
 		s.pooling.backend, s.pooling.used = server, false
-		server.operations = operations{all: server.operations.all[:0]}
+		server.operations.cut(0, server.operations.len())
 	}
 }
 

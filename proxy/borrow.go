@@ -23,11 +23,8 @@ type pooled struct {
 	request    pool.Request // where it waits, if it does so without a goroutine
 	parameters map[string]string
 
-	lease *pool.Lease // under session.mu, as is cancels
-	// cancels counts the cancel requests on their way to lease, which must not be
-	// lent to anybody else before they have arrived.
-	cancels int
-	arrived chan struct{} // under session.mu: closed when cancels is 0 again, if somebody waits
+	lease   *pool.Lease // under session.mu
+	cancels arrivals    // begun under session.mu, while there is a lease
 }
 
 // newPooled makes s a session in transaction mode.
@@ -129,7 +126,11 @@ func (w *queued) served(lease *pool.Lease, err error) {
 			w.deliver(engine.Peer{}, s.connectFailure(err))
 			return
 		}
-		w.deliver(s.lend(ctx, lease, w.want))
+		peer, err := s.lend(ctx, lease, w.want)
+		if err != nil {
+			err = s.connectFailure(err)
+		}
+		w.deliver(peer, err)
 	})
 }
 
@@ -141,18 +142,24 @@ func (s *session) borrow(ctx context.Context, want relay.Settings) (engine.Peer,
 		return engine.Peer{}, s.waitFailure(ctx, err)
 	}
 	s.enter(connecting)
-	lease, ok := s.server.pools.TryAcquireAlike(s.pooled.key, want)
-	if !ok {
-		var err error
-		if lease, err = s.server.pools.Acquire(ctx, s.pooled.key, s.dialer.connect); err != nil {
+	for again := true; ; again = false {
+		lease, ok := s.server.pools.TryAcquireAlike(s.pooled.key, want)
+		if !ok {
+			var err error
+			if lease, err = s.server.pools.Acquire(ctx, s.pooled.key, s.dialer.connect); err != nil {
+				return engine.Peer{}, s.waitFailure(ctx, s.connectFailure(err))
+			}
+		}
+		peer, err := s.lend(ctx, lease, want)
+		var failure *wire.Error
+		switch {
+		case err == nil:
+			return peer, nil
+		case errors.As(err, &failure) || ctx.Err() != nil || !again:
 			return engine.Peer{}, s.waitFailure(ctx, s.connectFailure(err))
 		}
+		// It has broken, and nothing of the client's was sent: another will do.
 	}
-	peer, err := s.lend(ctx, lease, want)
-	if err != nil {
-		return engine.Peer{}, s.waitFailure(ctx, err)
-	}
-	return peer, nil
 }
 
 // lend makes the client's settings true on a server connection, and makes it the
@@ -234,6 +241,7 @@ func settingsRefused(refused *pool.QueryError) *wire.Error {
 // borrowed makes the lease the session's, until Release.
 func (s *session) borrowed(lease *pool.Lease, m *memory, ahead []byte) engine.Peer {
 	m.user = s.id
+	lease.Watched = s.dialer.looped // while it is idle, the loop that has it now sees what comes
 	s.mu.Lock()
 	s.pooled.lease = lease
 	s.mu.Unlock()
@@ -247,11 +255,7 @@ func (s *session) Release(peer engine.Peer, returned engine.Return) {
 	s.server.activeServers.Dec()
 	s.mu.Lock()
 	s.pooled.lease = nil
-	var arrived chan struct{}
-	if s.pooled.cancels > 0 {
-		arrived = make(chan struct{})
-		s.pooled.arrived = arrived
-	}
+	arrived := s.pooled.cancels.wait()
 	s.mu.Unlock()
 	always := s.server.config.Reset == ResetAlways
 	switch {
@@ -296,8 +300,16 @@ func (s *Server) recover(lease *pool.Lease, returned engine.Return, arrived <-ch
 }
 
 // Ask implements engine.Host.
-func (s *session) Ask(ctx context.Context, peer engine.Peer, sql string, early []byte) ([][]*string, []byte, error) {
-	return peer.Lease.(*pool.Lease).Ask(ctx, sql, early)
+func (s *session) Ask(ctx context.Context, peer engine.Peer, sql string, early []byte) (engine.Answer, error) {
+	lease := peer.Lease.(*pool.Lease)
+	rows, asides, err := lease.Ask(ctx, sql, early)
+	var refused *pool.QueryError
+	if errors.As(err, &refused) {
+		err = errors.Join(engine.ErrRefused, err)
+	}
+	answer := engine.Answer{Rows: rows, Asides: asides, Behind: lease.Early}
+	lease.Early = nil
+	return answer, err
 }
 
 // Vacate implements engine.Host.
@@ -321,15 +333,8 @@ func (s *session) cancelLent(ctx context.Context) (sent bool, err error) {
 		s.mu.Unlock()
 		return false, nil
 	}
-	s.pooled.cancels++
+	s.pooled.cancels.begin()
 	s.mu.Unlock()
-	err = lease.Cancel(ctx)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.pooled.cancels--
-	if s.pooled.cancels == 0 && s.pooled.arrived != nil {
-		close(s.pooled.arrived)
-		s.pooled.arrived = nil
-	}
-	return true, err
+	defer s.pooled.cancels.end()
+	return true, lease.Cancel(ctx)
 }

@@ -24,11 +24,11 @@ type dialer struct {
 	server *Server
 	tenant *catalog.Tenant // as it was at login
 	login  pool.Login
-	looped bool // the server connection is for clients on the loop, which watches it
+	looped bool // the session is on the event loop
 }
 
-// newDialer returns the dialer of s, which has authenticated.
-// application_name is not the session's where others will use the connection.
+// newDialer returns the dialer of s, which has authenticated. A connection that
+// others will use, too, does not begin with the session's application_name.
 func newDialer(s *session) *dialer {
 	settings := s.identity.Settings
 	if s.pools() {
@@ -107,11 +107,7 @@ func (d *dialer) dial(ctx context.Context, endpoint wake.Endpoint) (*pool.Server
 	if d.server.config.Loop != nil {
 		target.Wrap = engine.Wrap
 	}
-	server, err := pool.Connect(ctx, target, d.login)
-	if err == nil {
-		server.Watched = d.looped
-	}
-	return server, err
+	return pool.Connect(ctx, target, d.login)
 }
 
 func safeToRetry(err error) bool {

@@ -107,11 +107,11 @@ func (s *session) greetPooled() ([]byte, error) {
 	s.remember(s.greeting(), p.parameters)
 	name := s.identity.Settings[applicationName]
 	if !plainName(name) { // the server has its own way of writing it
-		rows, _, err := s.Ask(s.ctx, peer, "SELECT pg_catalog.current_setting('application_name')", nil)
+		answer, err := s.Ask(s.ctx, peer, "SELECT pg_catalog.current_setting('application_name')", nil)
 		if err != nil {
 			return nil, s.connectFailure(err)
 		}
-		name = *rows[0][0]
+		name = *answer.Rows[0][0]
 	}
 	return append(appendParameters(nil, withApplicationName(p.parameters, name)), peer.Ahead...), nil
 }

@@ -147,6 +147,7 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 		Metrics:               metrics,
 		Log:                   log,
 	})
+	d.closers = append(d.closers, d.endSessions)
 	d.api = api.New(api.Config{
 		Store:         store,
 		Instances:     d.gate,
@@ -219,6 +220,13 @@ func (d *daemon) drain() {
 	ctx, cancel := context.WithTimeout(again, time.Duration(d.config.Drain.Timeout))
 	defer cancel()
 	d.proxy.Drain(ctx)
+}
+
+// endSessions ends those that a drain has left, and the pools; it is for close.
+func (d *daemon) endSessions() {
+	now, cancel := context.WithCancel(context.Background())
+	cancel()
+	d.proxy.Drain(now)
 }
 
 // suspendAll stops every instance of this machine that runs.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"net"
 
 	"postern/proxy/relay"
@@ -28,9 +29,9 @@ type Host interface {
 	// Release takes a server connection back.
 	Release(peer Peer, returned Return)
 	// Ask runs sql on a server connection that is idle but for early, which was
-	// read already, and returns the rows, a nil field for NULL. asides are whole
-	// messages that came between and are for the client.
-	Ask(ctx context.Context, peer Peer, sql string, early []byte) (rows [][]*string, asides []byte, err error)
+	// read already. After an error that is not ErrRefused the connection is of no
+	// more use.
+	Ask(ctx context.Context, peer Peer, sql string, early []byte) (Answer, error)
 	// Vacate closes idle server connections to these databases.
 	Vacate(databases []string)
 	// Cancel asks the server to cancel what peer is executing.
@@ -53,6 +54,17 @@ type Peer struct {
 	// Lease is the host's own.
 	Lease any
 }
+
+// Answer is what a server has answered to Ask.
+type Answer struct {
+	Rows [][]*string // nil for NULL
+	// Asides are whole messages that came before the end and are for the client;
+	// Behind is what was read behind it, and has not been looked at.
+	Asides, Behind []byte
+}
+
+// ErrRefused: the server has refused the statement, and can be used on.
+var ErrRefused = errors.New("the server has refused the statement")
 
 // Return is how a server connection is given back.
 type Return struct {

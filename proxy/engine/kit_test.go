@@ -43,7 +43,7 @@ type host struct {
 	// requests: Request can be used in place of Attach.
 	requests bool
 	release  func(Peer, Return)
-	ask      func(peer Peer, sql string, early []byte) ([][]*string, []byte, error)
+	ask      func(peer Peer, sql string, early []byte) (Answer, error)
 	cancel   func(Peer) error
 	changed  func(relay.Effects)
 	connect  func() Peer
@@ -84,11 +84,11 @@ func (h *host) Release(peer Peer, returned Return) {
 	}
 }
 
-func (h *host) Ask(_ context.Context, peer Peer, sql string, early []byte) ([][]*string, []byte, error) {
+func (h *host) Ask(_ context.Context, peer Peer, sql string, early []byte) (Answer, error) {
 	if h.ask != nil {
 		return h.ask(peer, sql, early)
 	}
-	return nil, early, nil
+	return Answer{Asides: early}, nil
 }
 
 func (h *host) Request(want relay.Settings, deliver func(Peer, error)) (func() bool, bool) {

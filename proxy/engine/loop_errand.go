@@ -166,22 +166,25 @@ func (c *LoopConversation) settle() {
 	s := c.server
 	early := bytes.Clone(s.held[readySize:])
 	question := c.relay.Question()
-	var rows [][]*string
-	var asides []byte
+	var answer Answer
 	var err error
 	s.socket.lend()
 	s.socket.watch(false)
 	c.sendOut(settling, func(ctx context.Context) {
-		rows, asides, err = c.host.Ask(ctx, s.peer, question, early)
+		answer, err = c.host.Ask(ctx, s.peer, question, early)
 	}, func() {
 		s.socket.drive()
-		if err != nil {
+		switch {
+		case err == nil:
+			c.relay.Settled(answer.Rows)
+		case errors.Is(err, ErrRefused):
 			c.relay.Unsettled()
-		} else {
-			c.relay.Settled(rows)
+		default:
+			c.broke(err)
+			return
 		}
-		s.held = s.held[:readySize]
-		c.loop.toClient.addCopy(asides)
+		s.held = append(s.held[:readySize], answer.Behind...)
+		c.loop.toClient.addCopy(answer.Asides)
 		c.flush()
 		c.hearOn()
 		s.socket.poke()

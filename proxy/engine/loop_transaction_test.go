@@ -303,18 +303,30 @@ func testSettle(t *testing.T, run starter) {
 			use := pooled.host
 			pooled.host = func(h *host) {
 				use(h)
-				h.ask = func(peer Peer, sql string, early []byte) ([][]*string, []byte, error) {
+				h.ask = func(peer Peer, sql string, early []byte) (Answer, error) {
 					if _, err := peer.Write(query("our question")); err != nil {
-						return nil, nil, err
+						return Answer{}, err
 					}
-					b := make([]byte, 7+2+6)
+					half := len(notice) / 2 // of what comes behind; the rest stays on the way
+					b := make([]byte, 7+2+6+half)
 					_, err := io.ReadFull(peer, b)
 					asked <- sql
 					<-proceed
-					return nil, append(early, notice...), err
+					return Answer{Asides: append(early, notice...), Behind: b[len(b)-half:]}, err
 				}
 			}
-			w := run(t, pooled, answerShort)
+			w := run(t, pooled, func(c *pgtest.ServerConn) {
+				for {
+					q, ok := c.Receive().(*pgproto3.Query)
+					if !ok {
+						return
+					}
+					c.Send(&pgproto3.CommandComplete{CommandTag: []byte("OK!")}, &pgproto3.ReadyForQuery{TxStatus: 'I'})
+					if q.String == "our question" {
+						c.Raw(notice)
+					}
+				}
+			})
 			w.client.Query("listen x")
 			w.expect("C")
 			if sql := <-asked; !strings.Contains(sql, "pg_listening_channels") {
@@ -324,10 +336,46 @@ func testSettle(t *testing.T, run starter) {
 				t.Error("not busy")
 			}
 			close(proceed)
-			w.expect("NZ")
+			w.expect("NZN")
 			until(t, "given back", func() bool { return len(s.returned()) == 1 })
 			w.client.Query("select 1")
 			w.expect("CZ")
+		})
+	}
+}
+
+// A server that cannot be asked any more has nothing to say to anybody; one that
+// only refuses to answer goes on.
+func TestSettleFails(t *testing.T) { eachEngine(t, testSettleFails) }
+
+func testSettleFails(t *testing.T, run starter) {
+	t.Parallel()
+	for name, answers := range map[string]error{"refused": ErrRefused, "broken": io.ErrUnexpectedEOF} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := new(shelf)
+			pooled := s.pooled(1)
+			use := pooled.host
+			pooled.host = func(h *host) {
+				use(h)
+				h.ask = func(Peer, string, []byte) (Answer, error) { return Answer{}, answers }
+			}
+			w := run(t, pooled, answerShort)
+			w.client.Query("listen x")
+			if answers != ErrRefused {
+				w.fatal(wire.ConnectionFailure)
+				until(t, "given back as broken", func() bool {
+					back := s.returned()
+					return len(back) == 1 && back[0].Broken
+				})
+				return
+			}
+			w.expect("CZ")
+			w.client.Query("select 1")
+			w.expect("CZ")
+			if len(s.returned()) > 0 {
+				t.Error("given back although nobody knows what is on it")
+			}
 		})
 	}
 }

@@ -56,11 +56,10 @@ func (c *Conversation) pumpServer(ctx context.Context, peer Peer) error {
 	if c.buffer == nil {
 		c.buffer = make([]byte, bufferSize)
 	}
-	held, err := c.toClient(ctx, peer, peer.Ahead) // bytes that were read and not forwarded
+	held, err := c.toClient(ctx, peer, peer.Ahead) // part of one message's head
 	if err != nil {
 		return err
 	}
-	copy(c.buffer, peer.Ahead[:held]) // part of one message's head
 	for {
 		n, err := peer.Read(c.buffer[held:])
 		held += n
@@ -77,8 +76,8 @@ func (c *Conversation) pumpServer(ctx context.Context, peer Peer) error {
 	}
 }
 
-// toClient forwards b as far as the relay lets it, moves the rest to the front
-// and returns how much that is.
+// toClient forwards b as far as the relay lets it, moves the rest to the front of
+// the buffer and returns how much that is.
 func (c *Conversation) toClient(ctx context.Context, peer Peer, b []byte) (int, error) {
 	c.writing.Lock()
 	defer c.doneWriting()
@@ -114,7 +113,7 @@ func (c *Conversation) toClient(ctx context.Context, peer Peer, b []byte) (int, 
 		case quiet:
 			return 0, errQuiet
 		default:
-			return copy(b, rest), nil
+			return copy(c.buffer, rest), nil
 		}
 	}
 }
@@ -142,21 +141,26 @@ func (c *Conversation) pass(forward, send []byte, boundary, deaf bool) error {
 const readySize = wire.HeaderSize + 1
 
 // settle asks the server what the transaction has left behind. rest begins with
-// the ReadyForQuery that is held back, which it returns; the client gets what came
-// behind and besides.
+// the ReadyForQuery that is held back; it returns that with what has come behind. The
+// client gets what came besides.
 func (c *Conversation) settle(ctx context.Context, peer Peer, rest []byte, deaf bool) ([]byte, error) {
 	c.mu.Lock()
 	question := c.relay.Question()
 	c.mu.Unlock()
-	rows, asides, err := c.host.Ask(ctx, peer, question, rest[readySize:])
-	c.mu.Lock()
-	if err != nil {
+	answer, err := c.host.Ask(ctx, peer, question, rest[readySize:])
+	switch {
+	case err == nil:
+		c.mu.Lock()
+		c.relay.Settled(answer.Rows)
+		c.mu.Unlock()
+	case errors.Is(err, ErrRefused):
+		c.mu.Lock()
 		c.relay.Unsettled()
-	} else {
-		c.relay.Settled(rows)
+		c.mu.Unlock()
+	default:
+		return nil, c.lost(err)
 	}
-	c.mu.Unlock()
-	return rest[:readySize], c.pass(asides, nil, true, deaf)
+	return append(rest[:readySize:readySize], answer.Behind...), c.pass(answer.Asides, nil, true, deaf)
 }
 
 // progressed wakes a client pump that awaits the server.

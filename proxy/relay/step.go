@@ -46,8 +46,8 @@ const (
 	// has left the session. Everything that the server has to say was shown but
 	// the ReadyForQuery that the bytes begin with and perhaps notices behind it.
 	// Ask the server Session.Question on its connection, call Settled or
-	// Unsettled, pass on what came behind the ReadyForQuery and besides, then show
-	// the ReadyForQuery again. Meanwhile FromClient answers Wait.
+	// Unsettled, pass on what came besides, then show the ReadyForQuery again with
+	// what has come behind it. Meanwhile FromClient answers Wait.
 	Settle
 	// Free: all of the server's bytes are dealt with and the session does not need
 	// the server connection any more; it counts as given back already. Forward,

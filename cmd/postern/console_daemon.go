@@ -10,6 +10,7 @@ import (
 	"postern/catalog"
 	"postern/proxy"
 	"postern/proxy/admin"
+	"postern/proxy/wire"
 	"postern/wake"
 )
 
@@ -20,6 +21,7 @@ func (d *daemon) console() *proxy.Console {
 		Admin: admin.New(admin.Config{
 			Connections: around,
 			Tenants:     around,
+			Sessions:    around,
 			Servers:     around,
 			Instances:   around,
 			Settings:    func() []admin.Setting { return consoleSettings(d.config, nil) },
@@ -38,6 +40,18 @@ type surroundings struct{ *daemon }
 func (s surroundings) Clients() []admin.Client { return s.proxy.Clients() }
 func (s surroundings) Servers() []admin.Server { return s.proxy.Servers() }
 func (s surroundings) Pools() []admin.Pool     { return s.proxy.Pools() }
+
+func (s surroundings) KillClient(ctx context.Context, id uint64) error {
+	return s.proxy.KillClient(ctx, id)
+}
+
+// Kill is not there: new clients would have to wait until RESUME.
+func (s surroundings) Kill(context.Context, string) error {
+	return &wire.Error{
+		Code: wire.FeatureNotSupported, Message: "KILL is not supported", Kind: "console",
+		Hint: "Use KILL_CLIENT, or 'postern tenant pause'.",
+	}
+}
 
 func (s surroundings) Reconnect(ctx context.Context, tenant string) error {
 	return s.proxy.Reconnect(ctx, tenant)

@@ -5,15 +5,15 @@ import "unique"
 // capture keeps the text of a Parse while it goes by. The zero value keeps
 // nothing.
 type capture struct {
-	statement *prepared // whose text it is
-	unnamed   bool      // or the unnamed statement's
-	skip      int       // bytes of the head that go by first
-	text      []byte
+	on   bool
+	of   uint64 // the number of the Parse in pending
+	skip int    // bytes of the head that go by first
+	text []byte
 }
 
 // captured takes what has just gone by of the client's message.
 func (s *Session) captured(b []byte) {
-	if s.pooling == nil || s.pooling.capture.statement == nil && !s.pooling.capture.unnamed {
+	if s.pooling == nil || !s.pooling.capture.on {
 		return
 	}
 	c := &s.pooling.capture
@@ -23,12 +23,14 @@ func (s *Session) captured(b []byte) {
 	if s.client.left > 0 {
 		return
 	}
-	if c.unnamed {
-		backend := s.pooling.backend
-		backend.parse = c.text
-		backend.operations.last().to = len(c.text)
-	} else {
-		s.statementRead(c.statement, unique.Make(string(c.text)))
+	// If the batch has failed meanwhile, there is no such Parse any more.
+	if o := s.pooling.backend.operations.last(); o != nil && o.number == c.of {
+		if o.kind == unnamedParse {
+			s.pooling.backend.parse = c.text
+			o.to = len(c.text)
+		} else {
+			s.statementRead(o.statement, unique.Make(string(c.text)))
+		}
 	}
 	*c = capture{}
 }

@@ -11,6 +11,7 @@ type deallocation struct {
 	name   string
 	entry  *entry
 	number uint64 // of the Bind in pending
+	batch  uint64
 }
 
 // planDeallocate decides about a Parse, of the unnamed statement, if it is of
@@ -56,11 +57,22 @@ func (s *Session) planDeallocate(header wire.Header, body []byte) (Step, bool) {
 	return Step{Drop: header.Length, Send: send}, true
 }
 
-// deallocating notes a Bind of the unnamed statement.
-func (s *Session) deallocating() {
+// deallocating returns the deallocation under way of the client's statement of that
+// name, nil if there is none.
+func (p *pooling) deallocating(name []byte) *deallocation {
+	for i := range p.deallocations {
+		if d := &p.deallocations[i]; d.name == string(name) {
+			return d
+		}
+	}
+	return nil
+}
+
+// bindDeallocation notes a Bind of the unnamed statement.
+func (s *Session) bindDeallocation() {
 	if d := s.unnamed.deallocates; d != nil {
 		one := *d
-		one.number = s.pending.sent + 1
+		one.number, one.batch = s.pending.sent+1, s.pooling.batch
 		s.pooling.deallocations = append(s.pooling.deallocations, one)
 	}
 }

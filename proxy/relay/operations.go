@@ -50,8 +50,13 @@ func (q *operations) first() *operation {
 
 func (q *operations) pop() { q.cut(0, 1) }
 
-// last returns the newest; there must be one.
-func (q *operations) last() *operation { return q.at(q.len() - 1) }
+// last returns the newest, nil if there is none.
+func (q *operations) last() *operation {
+	if q.len() == 0 {
+		return nil
+	}
+	return q.at(q.len() - 1)
+}
 
 // latest returns the last that concerns the client's name, nil if there is none.
 func (q *operations) latest(name []byte) *operation {

@@ -79,7 +79,7 @@ func (s *Session) planParse(header wire.Header, body []byte) (Step, verdict, err
 	}
 	s.sentOperation(operation{kind: parseOperation, name: statementName(name), statement: made, entry: made.held})
 	if rest <= maxRemembered && p.size+rest <= maxStatements && p.config.MaxStatements > 0 {
-		p.capture = capture{statement: made}
+		p.capture = capture{on: true, of: s.pending.sent}
 	} else {
 		made.pinned = true
 	}
@@ -176,7 +176,11 @@ func setLength(message []byte, more int) {
 func (s *Session) statement(name []byte) (*prepared, bool) {
 	name = name[:min(len(name), maxName)]
 	p := s.pooling
-	if o := p.backend.operations.latest(name); o != nil && (!p.clearing || o.number > p.clearedAt) {
+	o := p.backend.operations.latest(name)
+	if d := p.deallocating(name); d != nil && (o == nil || o.number < d.number) {
+		return nil, d.batch == p.batch || !s.Owed()
+	}
+	if o != nil && (!p.clearing || o.number > p.clearedAt) {
 		return o.statement, o.batch == p.batch
 	}
 	if p.clearing && s.Owed() {

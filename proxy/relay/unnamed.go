@@ -32,7 +32,7 @@ func (s *Session) parseUnnamed(header wire.Header, body []byte) {
 	large := header.Length > maxRemembered
 	s.parsingUnnamed(statement.Scan(body[1:]), header.Length)
 	if !large {
-		s.pooling.capture = capture{unnamed: true, skip: wire.HeaderSize + 1, text: s.pooling.backend.parse}
+		s.pooling.capture = capture{on: true, of: s.pending.sent, skip: wire.HeaderSize + 1, text: s.pooling.backend.parse}
 	}
 }
 
@@ -94,7 +94,7 @@ func (s *Session) useUnnamed(header wire.Header) (Step, verdict, error) {
 				return Step{Pause: Vacate}, planned, nil
 			}
 			s.apply(summary)
-			s.deallocating()
+			s.bindDeallocation()
 		}
 	case known:
 		s.begin()

@@ -145,9 +145,9 @@ type Pool struct {
 	// QueryWaitTimeout is how long a client waits for a server connection before
 	// its session ends; 0 = for ever. Default: 2m.
 	QueryWaitTimeout Duration `toml:"query_wait_timeout"`
-	// Engine moves the bytes: "auto" is "goroutine" for now, "epoll" is an event
-	// loop on Linux for clients in transaction mode, "goroutine" works
-	// everywhere. Default: "auto".
+	// Engine moves the bytes: "epoll" is an event loop on Linux, for clients in
+	// transaction mode, "goroutine" works everywhere, "auto" is the first of them
+	// that works here. Default: "auto".
 	Engine string `toml:"engine" oneof:"auto,epoll,goroutine"`
 	// Pin keeps a client on its server connection while it has state there that
 	// cannot be replayed; false loses the state, as PgBouncer does. Default: true.

@@ -106,7 +106,7 @@ func newWorld(t *testing.T, pg *pgtest.Postgres, change func(*proxy.Config)) *wo
 		TLS:       &tls.Config{Certificates: []tls.Certificate{w.authority.Certificate(t, "*.db.localhost", "localhost", "127.0.0.1")}},
 		Log:       log,
 	}
-	if os.Getenv("POSTERN_TEST_ENGINE") == "epoll" {
+	if os.Getenv("POSTERN_TEST_ENGINE") != "goroutine" { // where there is an event loop
 		loop, err := engine.NewLoop(engine.LoopConfig{Idle: func(lease any) { lease.(*pool.Lease).Inspect() }})
 		if err == nil {
 			t.Cleanup(loop.Close)

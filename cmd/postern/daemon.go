@@ -318,13 +318,17 @@ func capOf(n int) int {
 	return n
 }
 
-// newLoop starts the event loop if the configuration wants one; nil if not.
+// newLoop starts the event loop if the configuration wants one and the system has
+// one; nil if not.
 func newLoop(setting string) (*engine.Loop, error) {
-	if setting != "epoll" { // "auto" until the loop has proved itself
+	if setting == "goroutine" {
 		return nil, nil
 	}
 	loop, err := engine.NewLoop(engine.LoopConfig{Idle: func(lease any) { lease.(*pool.Lease).Inspect() }})
-	if err != nil {
+	switch {
+	case err != nil && setting == "auto":
+		return nil, nil
+	case err != nil:
 		return nil, fmt.Errorf("pool.engine = %q: %w", setting, err)
 	}
 	return loop, nil

@@ -20,9 +20,9 @@ type pooled struct {
 	own relay.Settings // what it asked for at login beyond key
 	// told is what the client was told of its server, by base and in full.
 	told       base
-	request    pool.Request // where it waits, if it does so without a goroutine
 	parameters map[string]string
 
+	wait    *queued     // under session.mu: its wait in the pool's queue
 	lease   *pool.Lease // under session.mu
 	cancels arrivals    // begun under session.mu, while there is a lease
 }
@@ -58,80 +58,6 @@ func (s *session) TryAttach(want relay.Settings) (engine.Peer, bool) {
 // fits reports whether the client can have the server connection as it is.
 func (s *session) fits(lease *pool.Lease, m *memory, want relay.Settings) bool {
 	return len(lease.Early) == 0 && len(lease.Notices) == 0 && m.relay.Settings == want && m.base == s.pooled.told && !s.mustReset(m)
-}
-
-// Request implements engine.Host: it waits in the pool's queue, behind clients who
-// have server connections already, so that the tenant is known to be awake.
-func (s *session) Request(want relay.Settings, deliver func(engine.Peer, error)) (cancel func() bool, ok bool) {
-	p, pools := s.pooled, s.server.pools
-	if pools.Lent(p.key.Tenant) == 0 {
-		return nil, false
-	}
-	w := &queued{session: s, want: want, deliver: deliver}
-	w.timer = time.AfterFunc(s.server.config.QueryWaitTimeout, w.timeOut)
-	p.request.Affinity = want
-	pools.Enqueue(&p.request, p.key, s.dialer.connect, w.served)
-	return w.cancel, true
-}
-
-// queued is one wait in the pool's queue.
-type queued struct {
-	session *session
-	want    relay.Settings
-	deliver func(engine.Peer, error)
-	timer   *time.Timer
-	over    bool // under session.mu
-}
-
-// end ends the wait, and reports whether it was still on.
-func (w *queued) end() bool {
-	w.session.mu.Lock()
-	defer w.session.mu.Unlock()
-	if w.over || !w.session.pooled.request.Cancel() {
-		return false
-	}
-	w.over = true
-	return true
-}
-
-func (w *queued) cancel() bool {
-	w.timer.Stop()
-	return w.end()
-}
-
-func (w *queued) timeOut() {
-	if w.end() {
-		w.deliver(engine.Peer{}, w.session.lastWords(errQueryWait))
-	}
-}
-
-// served takes what the pool has had. What has to be done on the server connection
-// first is done in a goroutine.
-func (w *queued) served(lease *pool.Lease, err error) {
-	s := w.session
-	s.mu.Lock()
-	w.over = true
-	s.mu.Unlock()
-	w.timer.Stop()
-	if err == nil {
-		if m := lease.Memory.(*memory); s.fits(lease, m, w.want) {
-			w.deliver(s.borrowed(lease, m, nil), nil)
-			return
-		}
-	}
-	s.server.tasks.Go(func() {
-		ctx, cancel := context.WithTimeout(s.ctx, s.server.config.ConnectTimeout)
-		defer cancel()
-		if err != nil {
-			w.deliver(engine.Peer{}, s.connectFailure(err))
-			return
-		}
-		peer, err := s.lend(ctx, lease, w.want)
-		if err != nil {
-			err = s.connectFailure(err)
-		}
-		w.deliver(peer, err)
-	})
 }
 
 // borrow waits for a server connection of the pool and makes it the client's.

@@ -26,6 +26,7 @@ type Server struct {
 	cancels   *cancelRegistry
 	pools     *pool.Group
 	relay     relay.Config
+	waits     sync.Pool // of *queued
 	numbers   atomic.Uint64 // of sessions, the last that was given
 	// activeServers counts server connections that a client in transaction mode has.
 	activeServers prometheus.Gauge

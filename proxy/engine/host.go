@@ -22,10 +22,13 @@ type Host interface {
 	// have to wait, dial or send anything.
 	TryAttach(want relay.Settings) (Peer, bool)
 	// Request is Attach for an event loop, which has no goroutine to wait in: it
-	// returns at once, and deliver is called once, in whatever goroutine, perhaps
-	// before that, unless cancel has returned true. It returns false where only
-	// Attach will do.
-	Request(want relay.Settings, deliver func(Peer, error)) (cancel func() bool, ok bool)
+	// returns at once, and the waiter is told once, in whatever goroutine, perhaps
+	// before that, unless CancelRequest has returned true. It returns false where
+	// only Attach will do.
+	Request(want relay.Settings, waiter Waiter) bool
+	// CancelRequest ends the wait that the last Request began, and reports whether
+	// it has; else the waiter has been told or is about to be.
+	CancelRequest() bool
 	// Release takes a server connection back.
 	Release(peer Peer, returned Return)
 	// Ask runs sql on a server connection that is idle but for early, which was
@@ -41,6 +44,12 @@ type Host interface {
 	Changed(ctx context.Context, effects relay.Effects)
 	// Explain returns err with what only the session knows, for the client.
 	Explain(err *wire.Error) *wire.Error
+}
+
+// Waiter is who waits for a server connection; a *LoopConversation is one.
+type Waiter interface {
+	// Deliver hands over what Attach would have returned. It does not block.
+	Deliver(peer Peer, err error)
 }
 
 // Peer is a server connection with what comes before anything that is read from

@@ -42,6 +42,8 @@ type host struct {
 	try    func() (Peer, bool)
 	// requests: Request can be used in place of Attach.
 	requests bool
+	// cancelRequest is of the last request.
+	cancelRequest func() bool
 	release  func(Peer, Return)
 	ask      func(peer Peer, sql string, early []byte) (Answer, error)
 	cancel   func(Peer) error
@@ -91,26 +93,29 @@ func (h *host) Ask(_ context.Context, peer Peer, sql string, early []byte) (Answ
 	return Answer{Asides: early}, nil
 }
 
-func (h *host) Request(want relay.Settings, deliver func(Peer, error)) (func() bool, bool) {
+func (h *host) Request(want relay.Settings, waiter Waiter) bool {
 	if !h.requests {
-		return nil, false
+		return false
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var served sync.Once
 	go func() {
 		peer, err := h.Attach(ctx, want)
 		done := false
-		served.Do(func() { done = true; deliver(peer, err) })
+		served.Do(func() { done = true; waiter.Deliver(peer, err) })
 		if !done && err == nil {
 			h.Release(peer, Return{Status: 'I'})
 		}
 	}()
-	return func() (canceled bool) {
+	h.cancelRequest = func() (canceled bool) {
 		served.Do(func() { canceled = true })
 		cancel()
 		return canceled
-	}, true
+	}
+	return true
 }
+
+func (h *host) CancelRequest() bool { return h.cancelRequest() }
 
 func (h *host) Vacate([]string) {}
 

@@ -128,7 +128,7 @@ func (c *LoopConversation) hungUp() {
 	switch {
 	case c.ended || polite:
 	case c.errand == attaching:
-		c.wait.Load().end(ErrClientLost)
+		c.endWait(ErrClientLost)
 	case c.server == nil || c.relay.Pooled():
 		c.end(ErrClientLost)
 	case !c.paused:

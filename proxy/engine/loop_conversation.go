@@ -29,9 +29,8 @@ type LoopConversation struct {
 	held  []byte // what the client has sent and cannot go on yet
 
 	bytesIn, bytesOut atomic.Int64
-	wait              atomic.Pointer[wait] // nil unless a server connection is waited for
-	shared            atomic.Uint32        // flags, for others
-	pins              atomic.Uint32        // relay.Pins, likewise
+	shared            atomic.Uint32 // flags, for others
+	pins              atomic.Uint32 // relay.Pins, likewise
 
 	errand errand // what the host is doing elsewhere
 	paused bool   // held waits for more than bytes
@@ -42,10 +41,11 @@ type LoopConversation struct {
 	done   bool   // over was called
 	begun  bool   // it was started
 
+	requested bool // the conversation waits by Request, not by Attach
+
 	ending   *wire.Error             // to be said when idle
 	err      error                   // why it has ended
 	call     context.CancelCauseFunc // ends the errand
-	request  func() bool             // takes the conversation out of the host's queue; nil unless it is there
 	drainBy  *time.Time              // nil unless the server is to come to an end of what it does
 	deadline time.Time               // of expired; see deadlines
 }
@@ -54,10 +54,8 @@ type LoopConversation struct {
 const (
 	attachedFlag = 1 << iota
 	busyFlag
+	waitingFlag
 )
-
-// wait is a wait for a server connection.
-type wait struct{ end context.CancelCauseFunc }
 
 // Attach gives the conversation its server connection before Start. In session
 // mode it is the client's to the end and is not given back.
@@ -126,11 +124,10 @@ func (c *LoopConversation) KeepOn() { c.loop.post(func() { c.ending = nil }) }
 // CancelWait fails the statement that waits for a server connection with err. It
 // reports whether there was one.
 func (c *LoopConversation) CancelWait(err *wire.Error) bool {
-	wait := c.wait.Load()
-	if wait != nil {
-		wait.end(err)
-	}
-	return wait != nil
+	return c.shared.Load()&waitingFlag != 0 && c.loop.post(func() {
+		c.endWait(err)
+		c.handled()
+	})
 }
 
 // Attached reports whether the client has a server connection.
@@ -212,7 +209,10 @@ func (c *LoopConversation) publish() {
 	if c.pins.Load() != uint32(pins) {
 		c.pins.Store(uint32(pins))
 	}
-	if c.errand == attaching || !c.relay.Idle() {
+	if c.errand == attaching {
+		flags |= waitingFlag | busyFlag
+	}
+	if !c.relay.Idle() {
 		flags |= busyFlag
 	}
 	if c.shared.Load() != flags {

@@ -24,9 +24,7 @@ func (c *LoopConversation) end(err error) {
 		}
 	}
 	c.ended, c.err = true, err
-	if c.wait.Load() != nil {
-		c.wait.Load().end(err)
-	}
+	c.endWait(err)
 	if c.client.unsent != nil {
 		c.loop.wakeUp(c, lastWordsTimeout)
 	}

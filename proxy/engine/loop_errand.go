@@ -64,9 +64,8 @@ func (c *LoopConversation) attach() bool {
 // do, in a goroutine.
 func (c *LoopConversation) await(want relay.Settings) {
 	c.errand = attaching
-	if cancel, ok := c.host.Request(want, c.deliver); ok {
-		c.request = cancel
-		c.wait.Store(&wait{c.cancelRequest})
+	c.requested = c.host.Request(want, c)
+	if c.requested {
 		return
 	}
 	var peer Peer
@@ -77,28 +76,28 @@ func (c *LoopConversation) await(want relay.Settings) {
 			err = context.Cause(ctx) // a cancel, or ErrClientLost
 		}
 	}, func() { c.arrived(peer, err) })
-	c.wait.Store(&wait{c.call})
 }
 
-// deliver is called in any goroutine, with what the host's queue has had for the
-// conversation.
-func (c *LoopConversation) deliver(peer Peer, err error) {
-	if !c.loop.post(func() { c.delivered(peer, err) }) && err == nil {
+// Deliver implements Waiter, for the host.
+func (c *LoopConversation) Deliver(peer Peer, err error) {
+	if !c.loop.send(letter{to: c, peer: peer, err: err}) && err == nil {
 		c.host.Release(peer, Return{Broken: true})
 	}
 }
 
-// cancelRequest ends the wait in the host's queue, unless it is over.
-func (c *LoopConversation) cancelRequest(cause error) {
-	c.loop.post(func() {
-		if c.request != nil && c.request() {
-			c.delivered(Peer{}, cause)
-		}
-	})
+// endWait ends the wait for a server connection with cause, unless it is over.
+func (c *LoopConversation) endWait(cause error) {
+	switch {
+	case c.errand != attaching:
+	case !c.requested:
+		c.call(cause)
+	case c.host.CancelRequest():
+		c.delivered(Peer{}, cause)
+	}
 }
 
 func (c *LoopConversation) delivered(peer Peer, err error) {
-	c.errand, c.request = none, nil
+	c.errand, c.requested = none, false
 	c.arrived(peer, err)
 	c.attend()
 	c.handled()
@@ -106,7 +105,6 @@ func (c *LoopConversation) delivered(peer Peer, err error) {
 
 // arrived ends a wait for a server connection.
 func (c *LoopConversation) arrived(peer Peer, err error) {
-	c.wait.Store(nil)
 	switch {
 	case c.ended && err == nil:
 		c.host.Release(peer, Return{Status: 'I'})

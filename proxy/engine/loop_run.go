@@ -31,11 +31,11 @@ type eventLoop struct {
 	deadlines          deadlines
 	live               int // conversations that have begun and are not over
 	stopping           bool
-	emptied            []func() // room for inbox
+	emptied            []letter // room for inbox
 	stopped            chan struct{}
 
 	mu     sync.Mutex
-	inbox  []func() // under mu: what others want done on the thread
+	inbox  []letter // under mu: what others want done on the thread
 	awake  bool     // under mu: it will look into the inbox by itself, or wakeup was written to
 	closed bool     // under mu: nobody looks into the inbox any more
 }
@@ -122,13 +122,33 @@ func (l *eventLoop) goOn() {
 
 // post has f called on the thread, after what was posted before. It is false if
 // the loop has stopped.
-func (l *eventLoop) post(f func()) bool {
+func (l *eventLoop) post(f func()) bool { return l.send(letter{do: f}) }
+
+// letter is for the thread: something to be done, or a server connection that a
+// conversation has waited for, or why there is none.
+type letter struct {
+	do   func()
+	to   *LoopConversation
+	peer Peer
+	err  error
+}
+
+func (m *letter) open() {
+	if m.to != nil {
+		m.to.delivered(m.peer, m.err)
+		return
+	}
+	m.do()
+}
+
+// send is post for any letter.
+func (l *eventLoop) send(m letter) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
 		return false
 	}
-	l.inbox = append(l.inbox, f)
+	l.inbox = append(l.inbox, m)
 	if !l.awake {
 		l.awake = true
 		unix.Write(l.wakeup, []byte{1, 0, 0, 0, 0, 0, 0, 1})
@@ -156,9 +176,9 @@ func (l *eventLoop) doPosted() {
 		}
 		l.inbox, l.emptied = l.emptied, nil
 		l.mu.Unlock()
-		for i, f := range inbox {
-			inbox[i] = nil
-			f()
+		for i := range inbox {
+			inbox[i].open()
+			inbox[i] = letter{}
 		}
 		l.emptied = inbox[:0]
 	}
@@ -188,8 +208,8 @@ func (l *eventLoop) shutDown() {
 	inbox := l.inbox
 	l.inbox = nil
 	l.mu.Unlock()
-	for _, f := range inbox {
-		f()
+	for i := range inbox {
+		inbox[i].open()
 	}
 	for _, s := range l.sockets {
 		if s != nil {

@@ -3,26 +3,26 @@ package proxy
 import (
 	"postern/catalog"
 	"postern/proxy/wire"
-	"postern/router"
 )
 
 // admit checks that the tenant takes clients and that there is room for one
 // more. The caller releases the ticket.
-func (s *session) admit() (*router.Ticket, error) {
+func (s *session) admit() error {
 	s.enter(admitting)
 	if err := admissible(s.tenant); err != nil {
-		return nil, err
+		return err
 	}
 	ticket, ok := s.server.admission.Admit()
 	if !ok {
-		return nil, &wire.Error{
+		return &wire.Error{
 			Code:    wire.TooManyConnections,
 			Message: "sorry, too many clients already",
 			Hint:    "The proxy's limits.max_client_conn is reached.",
 			Kind:    "max_client_conn",
 		}
 	}
-	return ticket, nil
+	s.ticket = ticket
+	return nil
 }
 
 // admissible returns why t's state keeps clients out, nil if it does not. It is

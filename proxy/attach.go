@@ -109,7 +109,7 @@ func (s *session) connectFailure(err error) error {
 		s.server.config.Roles.Suspect(s.tenant.ID)
 		return s.lastWords(&wire.Error{
 			Code:    wire.InvalidPassword,
-			Message: fmt.Sprintf("password authentication failed for user %q", s.opening.Startup.User),
+			Message: fmt.Sprintf("password authentication failed for user %q", s.identity.Role),
 			Hint:    "The password was changed; connect again with the new one.",
 			Kind:    "verifier_changed",
 			Cause:   err,
@@ -154,7 +154,7 @@ func (s *session) Changed(ctx context.Context, effects relay.Effects) {
 	defer cancel()
 	if effects&relay.Roles != 0 {
 		if err := s.server.config.Roles.Refresh(ctx, s.tenant.ID); err != nil {
-			s.log.Warn("cannot read the tenant's roles again", "tenant", s.tenant.ID, "error", err)
+			s.log().Warn("cannot read the tenant's roles again", "tenant", s.tenant.ID, "error", err)
 		}
 	}
 	if effects&relay.Logins != 0 {

@@ -60,7 +60,7 @@ func (s *session) verifier(t *catalog.Tenant) (auth.Verifier, error) {
 				return v, nil
 			}
 			// An md5 verifier, say: to the client it is a role without password.
-			s.log.Warn("role has a verifier that is of no use", "tenant", t.ID, "role", role.Name, "error", err)
+			s.log().Warn("role has a verifier that is of no use", "tenant", t.ID, "role", role.Name, "error", err)
 		}
 	}
 	// A tenant's id has no zero byte, so no two pairs make the same name.

@@ -16,8 +16,6 @@ import (
 
 // pooled is what a session in transaction mode has besides.
 type pooled struct {
-	key pool.Key
-	own relay.Settings // what it asked for at login beyond key
 	// told is what the client was told of its server, by base and in full.
 	told       base
 	parameters map[string]string
@@ -29,13 +27,11 @@ type pooled struct {
 
 // newPooled makes s a session in transaction mode.
 func newPooled(s *session) *pooled {
-	greeting := s.greeting()
-	return &pooled{
-		key: pool.Key{
-			Tenant: s.tenant.UID, Role: s.identity.Role, Database: s.identity.Database, Settings: greeting.Key(),
-		},
-		own: relay.NewSettings(map[string]string{applicationName: s.identity.Settings[applicationName]}),
+	s.poolKey = pool.Key{
+		Tenant: s.tenant.UID, Role: s.identity.Role, Database: s.identity.Database, Settings: s.greeting().Key(),
 	}
+	s.own = relay.NewSettings(map[string]string{applicationName: s.identity.Settings[applicationName]})
+	return &pooled{}
 }
 
 // TryAttach implements engine.Host.
@@ -43,7 +39,7 @@ func (s *session) TryAttach(want relay.Settings) (engine.Peer, bool) {
 	if s.pooled == nil {
 		return engine.Peer{}, false
 	}
-	lease, ok := s.server.pools.TryAcquireAlike(s.pooled.key, want)
+	lease, ok := s.server.pools.TryAcquireAlike(s.poolKey, want)
 	if !ok {
 		return engine.Peer{}, false
 	}
@@ -69,10 +65,10 @@ func (s *session) borrow(ctx context.Context, want relay.Settings) (engine.Peer,
 	}
 	s.enter(connecting)
 	for again := true; ; again = false {
-		lease, ok := s.server.pools.TryAcquireAlike(s.pooled.key, want)
+		lease, ok := s.server.pools.TryAcquireAlike(s.poolKey, want)
 		if !ok {
 			var err error
-			if lease, err = s.server.pools.Acquire(ctx, s.pooled.key, s.dialer.connect); err != nil {
+			if lease, err = s.server.pools.Acquire(ctx, s.poolKey, s.dialer.connect); err != nil {
 				return engine.Peer{}, s.waitFailure(ctx, s.connectFailure(err))
 			}
 		}
@@ -125,7 +121,7 @@ func (s *session) waitFailure(ctx context.Context, err error) error {
 // mustReset reports whether what another client has left on the connection, seen
 // or not, must go first (pool.reset = "change").
 func (s *session) mustReset(m *memory) bool {
-	return s.server.config.Reset == ResetChange && m.user != "" && m.user != s.id
+	return s.server.config.Reset == ResetChange && m.user != 0 && m.user != s.number
 }
 
 // restore brings the client's settings into effect. A *wire.Error is what the
@@ -166,7 +162,7 @@ func settingsRefused(refused *pool.QueryError) *wire.Error {
 
 // borrowed makes the lease the session's, until Release.
 func (s *session) borrowed(lease *pool.Lease, m *memory, ahead []byte) engine.Peer {
-	m.user = s.id
+	m.user = s.number
 	lease.Watched = s.dialer.looped // while it is idle, the loop that has it now sees what comes
 	s.mu.Lock()
 	s.pooled.lease = lease

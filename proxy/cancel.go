@@ -134,7 +134,7 @@ func (s *session) cancelStatement(ctx context.Context) string {
 		return "idle"
 	}
 	if err != nil {
-		s.log.Warn("cannot pass a cancel request on", "error", err)
+		s.log().Warn("cannot pass a cancel request on", "error", err)
 		return "failed"
 	}
 	return "sent"

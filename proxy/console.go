@@ -66,9 +66,9 @@ func (c *Console) serve(s *session, welcome func()) {
 	}
 	s.server.config.Metrics.Logins.WithLabelValues("ok").Inc()
 	welcome()
-	s.log.Info("console opened", "user", login.User, "admin", login.Admin)
+	s.log().Info("console opened", "user", login.User, "admin", login.Admin)
 	err = session.Serve(s.ctx)
-	s.log.Info("console closed", "user", login.User, "error", err)
+	s.log().Info("console closed", "user", login.User, "error", err)
 }
 
 // authenticate lets the client prove that it is a user of the console. To somebody
@@ -84,7 +84,7 @@ func (c *Console) authenticate(s *session) (admin.Login, error) {
 	verifier, err := auth.ParseVerifier(text)
 	if err != nil {
 		if known {
-			s.log.Warn("console user has a verifier that is of no use", "user", user, "error", err)
+			s.log().Warn("console user has a verifier that is of no use", "user", user, "error", err)
 		}
 		verifier = auth.Mock(s.server.config.Secret, "\x00"+user) // no tenant's name is empty
 	}

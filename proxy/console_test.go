@@ -161,7 +161,7 @@ func TestConsoleLogin(t *testing.T) {
 // Without users there is no console, and whoever names no tenant is told how to.
 func TestNoConsole(t *testing.T) {
 	t.Parallel()
-	s := &session{identity: router.Identity{Role: "ops", Database: "postern"}}
+	s := &session{account: &account{identity: router.Identity{Role: "ops", Database: "postern"}}}
 	unnamed := &wire.Error{Kind: router.NoTenant}
 	some := map[string]string{"ops": ""}
 	for i, test := range []struct {

@@ -140,8 +140,8 @@ type memory struct {
 	// the same as one comparable value.
 	parameters map[string]string
 	base       base
-	// user is the session that had the connection last.
-	user string
+	// user is the number of the session that had the connection last.
+	user uint64
 }
 
 // base is what a server reports at login, without application_name.

@@ -99,7 +99,7 @@ func (s *session) greetPooled() ([]byte, error) {
 		s.server.config.Roles.Suspect(s.tenant.ID) // no server has looked at the role
 		return appendParameters(nil, parameters), nil
 	}
-	peer, err := s.borrow(s.ctx, p.own)
+	peer, err := s.borrow(s.ctx, s.own)
 	if err != nil {
 		return nil, err
 	}
@@ -119,6 +119,7 @@ func (s *session) greetPooled() ([]byte, error) {
 // begin makes the conversation the session's, unless it was told to end
 // meanwhile.
 func (s *session) begin(conversation conversation) error {
+	s.shareAccount()
 	s.mu.Lock()
 	s.conversation = conversation
 	err := s.ending
@@ -128,6 +129,7 @@ func (s *session) begin(conversation conversation) error {
 	}
 	if err != nil {
 		s.server.cancels.remove(s.key)
+		s.leaveAccount()
 		return err
 	}
 	s.server.config.Metrics.Logins.WithLabelValues("ok").Inc()
@@ -153,7 +155,7 @@ func (s *session) remember(g catalog.Greeting, parameters map[string]string) {
 		ctx, cancel := context.WithTimeout(s.server.life, 10*time.Second)
 		defer cancel()
 		if err := s.server.config.Greetings.Remember(ctx, t.ID, t.Version, g); err != nil {
-			s.log.Debug("cannot remember the greeting", "error", err)
+			s.log().Debug("cannot remember the greeting", "error", err)
 			return
 		}
 		s.server.config.Catalog.Invalidate(t.ID)
@@ -163,7 +165,7 @@ func (s *session) remember(g catalog.Greeting, parameters map[string]string) {
 // forget drops what is remembered of the tenant's logins.
 func (s *session) forget(ctx context.Context) {
 	if err := s.server.config.Greetings.Forget(ctx, s.tenant.ID); err != nil {
-		s.log.Warn("cannot forget greetings", "tenant", s.tenant.ID, "error", err)
+		s.log().Warn("cannot forget greetings", "tenant", s.tenant.ID, "error", err)
 	}
 	s.server.config.Catalog.Invalidate(s.tenant.ID)
 }

@@ -32,8 +32,8 @@ func (s *session) joined() bool {
 
 func (s *session) overview() admin.Client {
 	c := admin.Client{
-		ID: s.number, Session: s.id, Tenant: string(s.tenant.ID), Role: s.identity.Role, Database: s.identity.Database,
-		State: admin.ClientIdle, Remote: s.conn.RemoteAddr(), Local: s.conn.LocalAddr(), ConnectedAt: s.began,
+		ID: s.number, Session: s.id.String(), Tenant: string(s.tenant.ID), Role: s.identity.Role, Database: s.identity.Database,
+		State: admin.ClientIdle, Remote: s.address(), Local: s.conn.LocalAddr(), ConnectedAt: s.began,
 		TLS: s.encryption(), ApplicationName: s.identity.Settings[applicationName],
 		PoolMode: s.poolMode(), Pinned: s.conversation.Pins().String(), Carrier: s.identity.Carrier,
 	}
@@ -57,10 +57,10 @@ func (s *session) overview() admin.Client {
 
 // encryption tells the client's TLS version and cipher, "" in the clear.
 func (s *session) encryption() string {
-	if s.opening.TLS == nil {
+	if s.version == 0 {
 		return ""
 	}
-	return tls.VersionName(s.opening.TLS.Version) + "/" + tls.CipherSuiteName(s.opening.TLS.CipherSuite)
+	return tls.VersionName(s.version) + "/" + tls.CipherSuiteName(s.suite)
 }
 
 // Servers implements admin.Connections: the server connections of the pools.

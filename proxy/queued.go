@@ -25,7 +25,7 @@ type queued struct {
 // have server connections already, so that the tenant is known to be awake.
 func (s *session) Request(want relay.Settings, waiter engine.Waiter) bool {
 	pools := s.server.pools
-	if pools.Lent(s.pooled.key.Tenant) == 0 {
+	if pools.Lent(s.poolKey.Tenant) == 0 {
 		return false
 	}
 	w := s.server.newWait()
@@ -34,7 +34,7 @@ func (s *session) Request(want relay.Settings, waiter engine.Waiter) bool {
 	s.pooled.wait = w
 	s.mu.Unlock()
 	w.timer.Reset(s.server.config.QueryWaitTimeout)
-	pools.Enqueue(&w.request, s.pooled.key, s.dialer.connect, w.served)
+	pools.Enqueue(&w.request, s.poolKey, s.dialer.connect, w.served)
 	return true
 }
 

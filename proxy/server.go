@@ -27,6 +27,7 @@ type Server struct {
 	pools     *pool.Group
 	relay     relay.Config
 	waits     sync.Pool // of *queued
+	accounts  accounts
 	numbers   atomic.Uint64 // of sessions, the last that was given
 	// activeServers counts server connections that a client in transaction mode has.
 	activeServers prometheus.Gauge
@@ -103,16 +104,19 @@ func (s *Server) start(conn net.Conn) {
 	}
 	s.mu.Unlock()
 	if refuse {
+		session.stop(nil)
 		conn.Close()
 		return
 	}
-	go func() {
-		defer s.tasks.Done()
-		session.run(s.life)
-		s.mu.Lock()
-		delete(s.sessions, session)
-		s.mu.Unlock()
-	}()
+	go session.run()
+}
+
+// part is for a session that is over.
+func (s *Server) part(session *session) {
+	s.mu.Lock()
+	delete(s.sessions, session)
+	s.mu.Unlock()
+	s.tasks.Done()
 }
 
 // errDrained ends sessions that a drain does not wait for.
@@ -150,6 +154,9 @@ func (s *Server) Drain(ctx context.Context) {
 	case <-ctx.Done():
 	}
 	s.end(errDrained)
+	for _, session := range sessions { // those on the loop
+		session.end(errDrained)
+	}
 	<-done
 	s.pools.Close()
 }

@@ -7,10 +7,11 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"postern/catalog"
 	"postern/proxy/auth"
 	"postern/proxy/engine"
 	"postern/proxy/pool"
@@ -20,27 +21,29 @@ import (
 )
 
 // session is one client, from accept to close. Its fields are filled in by the
-// stages, in the order in which they stand here.
+// stages. An idle client is to cost little: what many of them have in common is in
+// account, and what only the login needs is in login.
 type session struct {
 	server *Server
-	id     string
+	*account
+	*login        // nil once the client is greeted
 	number uint64 // never given twice
-	log    *slog.Logger
+	id     sessionID
 	began  time.Time
-	over   chan struct{} // closed when the session has ended
+	remote netip.AddrPort // the client's address; none if it came by a Unix socket
+	over   atomic.Bool    // the session has ended
 
-	conn     net.Conn // the client; a *tls.Conn after startup if it asked
-	opening  *wire.Opening
-	identity router.Identity
-	tenant   *catalog.Tenant // as it was at login
-	keys     auth.LoginKeys
-
-	dialer  *dialer
-	backend *pool.Server // in session mode, the server connection, nil until attached; closed by run
+	conn    net.Conn // the client; a *tls.Conn after startup if it asked
+	version uint16   // of the client's TLS, 0 in the clear
+	suite   uint16   // likewise
+	ticket  *router.Ticket
+	backend *pool.Server // in session mode, the server connection, nil until attached; closed by finish
 	pooled  *pooled      // nil in session mode
 	key     *cancelKey
+	shares  bool // account is the server's
 
-	// ctx is the session's life, with a *wire.Error as the cause of its end.
+	// ctx is the session's life, with a *wire.Error as the cause of its end; once the
+	// loop relays, it is the server's.
 	ctx  context.Context
 	stop context.CancelCauseFunc
 
@@ -48,13 +51,19 @@ type session struct {
 	stage        stage        // under mu
 	since        time.Time    // under mu: when the stage began
 	conversation conversation // under mu until the session has joined its tenant's
+	handedOver   bool         // under mu: the conversation is the loop's, and ends by its End
 	ending       *wire.Error  // under mu: asked to end before there was a conversation
+}
+
+// login is what a session has until the client is greeted.
+type login struct {
+	opening *wire.Opening
+	keys    auth.LoginKeys
 }
 
 // conversation is what both engines make.
 type conversation interface {
 	Attach(engine.Peer)
-	Run(ctx context.Context) error
 	EndWhenIdle(*wire.Error)
 	KeepOn()
 	CancelWait(*wire.Error) bool
@@ -74,7 +83,7 @@ func (s *session) looped() bool {
 func (s *session) newConversation() conversation {
 	pool := func(session *relay.Session) {
 		if s.pooled != nil {
-			session.Pool(&s.server.relay, s.pooled.own)
+			session.Pool(&s.server.relay, s.own)
 		}
 	}
 	if s.looped() {
@@ -84,87 +93,120 @@ func (s *session) newConversation() conversation {
 }
 
 func newSession(server *Server, conn net.Conn) *session {
+	s := &session{
+		server:  server,
+		account: &account{},
+		login:   &login{},
+		id:      newSessionID(),
+		number:  server.numbers.Add(1),
+		began:   time.Now(),
+		conn:    conn,
+	}
+	s.ctx, s.stop = context.WithCancelCause(server.life)
+	if tcp, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
+		s.remote = tcp.AddrPort()
+	}
 	if server.config.Loop != nil {
-		conn = engine.Wrap(conn)
+		s.conn = engine.Wrap(conn)
 	}
-	id := newSessionID()
-	return &session{
-		server: server,
-		id:     id,
-		number: server.numbers.Add(1),
-		log:    server.config.Log.With("session", id, "client", conn.RemoteAddr().String()),
-		began:  time.Now(),
-		over:   make(chan struct{}),
-		conn:   conn,
+	return s
+}
+
+// sessionID is a short random name to find a session's lines in the log by.
+type sessionID [6]byte
+
+func newSessionID() (id sessionID) {
+	rand.Read(id[:])
+	return id
+}
+
+func (id sessionID) String() string { return hex.EncodeToString(id[:]) }
+
+// log is for what concerns this client.
+func (s *session) log() *slog.Logger {
+	return s.server.config.Log.With("session", s.id.String(), "client", s.client())
+}
+
+// address is the client's.
+func (s *session) address() net.Addr {
+	if !s.remote.IsValid() {
+		return &net.UnixAddr{Net: "unix"}
+	}
+	return net.TCPAddrFromAddrPort(s.remote)
+}
+
+// client is the client's address, for people.
+func (s *session) client() string {
+	if !s.remote.IsValid() {
+		return "unix"
+	}
+	return s.remote.String()
+}
+
+// run is the way in. It returns when the session has ended, or when the loop has
+// it.
+func (s *session) run() {
+	if !s.logIn() {
+		s.close()
+		return
+	}
+	s.server.config.Metrics.Clients.WithLabelValues("active").Inc()
+	s.enter(relaying)
+	s.login = nil
+	switch c := s.conversation.(type) {
+	case *engine.LoopConversation:
+		s.handOver(c)
+	case *engine.Conversation:
+		s.finish(c.Run(s.ctx))
 	}
 }
 
-// newSessionID makes a short random name to find a session's lines in the log by.
-func newSessionID() string {
-	var b [6]byte
-	rand.Read(b[:])
-	return hex.EncodeToString(b[:])
-}
-
-// run is the way in. Rows 1 to 6 share one deadline; what a stage takes it gives
-// back by defer.
-func (s *session) run(ctx context.Context) {
-	defer close(s.over)
-	defer func() { s.conn.Close() }() // startup may wrap it
-	s.ctx, s.stop = context.WithCancelCause(ctx)
-	defer s.stop(nil)
-	s.server.config.Metrics.Clients.WithLabelValues("login").Inc()
-	greeted := false
-	defer func() {
-		if !greeted {
-			s.server.config.Metrics.Clients.WithLabelValues("login").Dec()
-		}
-	}()
-
+// logIn is rows 1 to 7, of which 1 to 6 share one deadline. What a stage takes it
+// gives back by defer, unless the client is greeted: then finish does.
+func (s *session) logIn() (greeted bool) {
+	logins := s.server.config.Metrics.Clients.WithLabelValues("login")
+	logins.Inc()
+	entered := sync.OnceFunc(logins.Dec)
+	defer entered()
 	lift := s.deadline()
 	defer lift()
 	if err := s.startup(); err != nil {
 		s.fail(err)
-		return
+		return false
 	}
 	if s.opening.Cancel != nil {
 		s.server.cancels.serve(s.ctx, s.opening.Cancel, s.server.config.Metrics)
-		return
+		return false
 	}
 	if err := s.identify(); err != nil {
 		if console := s.server.config.Console; console.takes(s, err) {
-			console.serve(s, func() {
-				lift()
-				greeted = true
-				s.server.config.Metrics.Clients.WithLabelValues("login").Dec()
-			})
-			return
+			console.serve(s, func() { lift(); entered() })
+			return false
 		}
 		s.fail(err)
-		return
+		return false
 	}
 	if err := s.authenticate(); err != nil {
 		s.fail(err)
-		return
+		return false
 	}
 	defer s.forgetKeys()
-	ticket, err := s.admit()
-	if err != nil {
+	if err := s.admit(); err != nil {
 		s.fail(err)
-		return
+		return false
 	}
-	defer ticket.Release()
+	defer func() {
+		if !greeted {
+			s.closeBackend()
+			s.ticket.Release()
+		}
+	}()
 	lift()
-	defer s.closeBackend()
 	if err := s.greet(); err != nil {
 		s.fail(err)
-		return
+		return false
 	}
-	defer s.server.cancels.remove(s.key)
-	defer s.server.leave(s)
-	greeted = true
-	s.server.config.Metrics.Clients.WithLabelValues("login").Dec()
-	s.relay()
+	return true
 }
 
 // deadline bounds the login. The function it returns lifts the bound.
@@ -180,24 +222,53 @@ func (s *session) deadline() (lift func()) {
 	})
 }
 
-// relay runs the conversation to its end and says how it went.
-func (s *session) relay() {
-	metrics := s.server.config.Metrics
-	s.enter(relaying)
-	metrics.Clients.WithLabelValues("active").Inc()
-	defer metrics.Clients.WithLabelValues("active").Dec()
-	err := s.conversation.Run(s.ctx)
+// handOver leaves the session to the loop: from here on, it has no goroutine and
+// no context of its own.
+func (s *session) handOver(loop *engine.LoopConversation) {
+	s.mu.Lock()
+	told := context.Cause(s.ctx)
+	s.handedOver = true
+	s.stop(nil)
+	s.ctx, s.stop = s.server.life, nil
+	s.mu.Unlock()
+	var failure *wire.Error
+	if errors.As(told, &failure) {
+		loop.End(failure)
+	}
+	loop.Start(s.finish)
+}
+
+// finish is the end of a session whose conversation has ended with err.
+func (s *session) finish(err error) {
 	if s.backend != nil && errors.Is(err, engine.ErrClientLost) && s.conversation.Busy() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), s.server.config.ConnectTimeout)
 		defer cancel()
 		if err := s.backend.Cancel(ctx); err != nil {
-			s.log.Debug("cannot cancel what the lost client left running", "error", err)
+			s.log().Debug("cannot cancel what the lost client left running", "error", err)
 		}
 	}
 	in, out := s.conversation.Bytes()
+	metrics := s.server.config.Metrics
 	metrics.Bytes.WithLabelValues("in").Add(float64(in))
 	metrics.Bytes.WithLabelValues("out").Add(float64(out))
+	metrics.Clients.WithLabelValues("active").Dec()
 	s.logEnd(err, in, out)
+	s.server.leave(s)
+	s.server.cancels.remove(s.key)
+	s.closeBackend()
+	s.ticket.Release()
+	s.leaveAccount()
+	s.close()
+}
+
+// close is the end of every session.
+func (s *session) close() {
+	if !s.handedOver {
+		s.stop(nil)
+	}
+	s.conn.Close() // startup may have wrapped it
+	s.over.Store(true)
+	s.server.part(s)
 }
 
 // closeBackend ends the server connection, if there is one.
@@ -209,10 +280,22 @@ func (s *session) closeBackend() {
 }
 
 // forgetKeys zeroes the client's key.
-func (s *session) forgetKeys() { clear(s.keys.ClientKey) }
+func (s *session) forgetKeys() {
+	if s.login != nil {
+		clear(s.keys.ClientKey)
+	}
+}
 
 // end ends the session at once with err.
-func (s *session) end(err *wire.Error) { s.stop(err) }
+func (s *session) end(err *wire.Error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.handedOver {
+		s.conversation.(*engine.LoopConversation).End(err)
+		return
+	}
+	s.stop(err)
+}
 
 // endWhenIdle ends the session with err as soon as it is between transactions. A
 // session that has not come to its conversation yet is ended at once.

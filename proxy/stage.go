@@ -49,7 +49,7 @@ const lastWordsTimeout = time.Second
 // still listens, and the log.
 func (s *session) fail(err error) {
 	if errors.Is(err, wire.ErrHangUp) {
-		s.log.Debug("client hung up", "stage", s.stage)
+		s.log().Debug("client hung up", "stage", s.stage)
 		return
 	}
 	failure, tell := s.failure(err)
@@ -59,7 +59,7 @@ func (s *session) fail(err error) {
 		s.conn.SetWriteDeadline(time.Now().Add(lastWordsTimeout))
 		s.conn.Write(tell)
 	}
-	s.log.Info("login failed", "stage", s.stage, "role", s.identity.Role, "tenant", s.identity.Tenant,
+	s.log().Info("login failed", "stage", s.stage, "role", s.identity.Role, "tenant", s.identity.Tenant,
 		"code", failure.Code, "reason", failure.Reason(), "error", err, "seconds", time.Since(s.began).Seconds())
 }
 
@@ -130,6 +130,6 @@ func (s *session) logEnd(err error, in, out int64) {
 	default:
 		reason = err.Error()
 	}
-	s.log.Info("session ended", "tenant", s.tenant.ID, "role", s.identity.Role, "database", s.identity.Database,
+	s.log().Info("session ended", "tenant", s.tenant.ID, "role", s.identity.Role, "database", s.identity.Database,
 		"carrier", s.identity.Carrier, "reason", reason, "bytes_in", in, "bytes_out", out, "seconds", time.Since(s.began).Seconds())
 }

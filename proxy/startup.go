@@ -14,6 +14,9 @@ func (s *session) startup() error {
 		RequireTLS: s.server.config.RequireTLS,
 	})
 	s.conn = s.opening.Conn
+	if state := s.opening.TLS; state != nil {
+		s.version, s.suite = state.Version, state.CipherSuite
+	}
 	if err != nil || s.opening.Cancel != nil {
 		return err
 	}

@@ -75,9 +75,10 @@ func (s *session) released(ctx context.Context, because *wire.Error) bool {
 		if s.conversation.Pins() != 0 {
 			s.endWhenIdle(because)
 		}
-		select {
-		case <-s.over:
+		if s.over.Load() {
 			return true
+		}
+		select {
 		case <-ticker.C:
 		case <-ctx.Done():
 			return false
@@ -130,7 +131,7 @@ func (s *Server) AwakeBecause(id catalog.TenantID) []string {
 			continue // it has just finished
 		}
 		because = append(because, fmt.Sprintf("client %s, role %s, application %q: %s",
-			session.conn.RemoteAddr(), session.identity.Role, session.identity.Settings[applicationName], doing))
+			session.client(), session.identity.Role, session.identity.Settings[applicationName], doing))
 	}
 	return because
 }

@@ -44,11 +44,11 @@ type host struct {
 	requests bool
 	// cancelRequest is of the last request.
 	cancelRequest func() bool
-	release  func(Peer, Return)
-	ask      func(peer Peer, sql string, early []byte) (Answer, error)
-	cancel   func(Peer) error
-	changed  func(relay.Effects)
-	connect  func() Peer
+	release       func(Peer, Return)
+	ask           func(peer Peer, sql string, early []byte) (Answer, error)
+	cancel        func(Peer) error
+	changed       func(relay.Effects)
+	connect       func() Peer
 
 	mu       sync.Mutex
 	attached int      // under mu: how often a server was asked for

@@ -139,21 +139,6 @@ func (c *LoopConversation) Busy() bool { return c.shared.Load()&busyFlag != 0 }
 // Pins returns why the client keeps its server connection between transactions.
 func (c *LoopConversation) Pins() relay.Pins { return relay.Pins(c.pins.Load()) }
 
-// Run is Start for whoever has a goroutine to wait in. When ctx ends, its cause
-// ends the conversation, and is the client's last message if it is a *wire.Error.
-func (c *LoopConversation) Run(ctx context.Context) error {
-	over := make(chan error, 1)
-	c.Start(func(err error) { over <- err })
-	stop := context.AfterFunc(ctx, func() {
-		c.loop.post(func() {
-			c.end(context.Cause(ctx))
-			c.handled()
-		})
-	})
-	defer stop()
-	return <-over
-}
-
 // Bytes returns what the client has sent and received since its login.
 func (c *LoopConversation) Bytes() (in, out int64) { return c.bytesIn.Load(), c.bytesOut.Load() }
 

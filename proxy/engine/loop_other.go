@@ -3,11 +3,11 @@
 package engine
 
 import (
-	"context"
 	"errors"
 	"net"
 
 	"postern/proxy/relay"
+	"postern/proxy/wire"
 )
 
 // LoopConfig says how event loops are to run; there are none on this system.
@@ -36,8 +36,11 @@ type LoopConversation struct{ *Conversation }
 // New returns nil on this system.
 func (l *Loop) New(string, net.Conn, Host, func(*relay.Session)) *LoopConversation { return nil }
 
-// Run relays until somebody leaves or ctx ends.
-func (c *LoopConversation) Run(ctx context.Context) error { return c.Conversation.Run(ctx) }
+// Start does nothing on this system.
+func (c *LoopConversation) Start(func(error)) {}
+
+// End does nothing on this system.
+func (c *LoopConversation) End(*wire.Error) {}
 
 // Wrap returns conn as it is.
 func Wrap(conn net.Conn) net.Conn { return conn }

@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"crypto/subtle"
-	"slices"
 	"sync"
 	"time"
 
@@ -25,8 +24,9 @@ type cancelRegistry struct {
 	number uint16
 	slots  chan struct{}
 
-	mu   sync.Mutex
-	keys map[uint32][]*session // under mu; by pid, which sessions may share
+	mu sync.Mutex
+	// keys are by pid, which few sessions share: those are chained by their keys.
+	keys map[uint32]*cancelKey // under mu
 }
 
 func newCancelRegistry(fleet []byte, number uint16) *cancelRegistry {
@@ -34,7 +34,7 @@ func newCancelRegistry(fleet []byte, number uint16) *cancelRegistry {
 		fleet:  fleet,
 		number: number,
 		slots:  make(chan struct{}, maxCancels),
-		keys:   make(map[uint32][]*session),
+		keys:   make(map[uint32]*cancelKey),
 	}
 }
 
@@ -45,22 +45,29 @@ func (r *cancelRegistry) add(s *session) *cancelKey {
 		pid = s.backend.PID()
 	}
 	key := newKey(r.fleet, r.number, pid, s.keySize())
-	s.key = key
+	s.key, key.session = key, s
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.keys[key.pid] = append(r.keys[key.pid], s)
+	key.next = r.keys[key.pid]
+	r.keys[key.pid] = key
 	return key
 }
 
 func (r *cancelRegistry) remove(key *cancelKey) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	left := slices.DeleteFunc(r.keys[key.pid], func(s *session) bool { return s.key == key })
-	if len(left) == 0 {
+	first := r.keys[key.pid]
+	for at := &first; *at != nil; at = &(*at).next {
+		if *at == key {
+			*at = key.next
+			break
+		}
+	}
+	if first == nil {
 		delete(r.keys, key.pid)
 		return
 	}
-	r.keys[key.pid] = left
+	r.keys[key.pid] = first
 }
 
 // find returns the session that has the key, nil if none has. How long it takes
@@ -69,9 +76,9 @@ func (r *cancelRegistry) find(key *cancelKey) *session {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var found *session
-	for _, s := range r.keys[key.pid] {
-		if subtle.ConstantTimeCompare(s.key.secret, key.secret) == 1 {
-			found = s
+	for one := r.keys[key.pid]; one != nil; one = one.next {
+		if subtle.ConstantTimeCompare(one.secret, key.secret) == 1 {
+			found = one.session
 		}
 	}
 	return found

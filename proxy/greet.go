@@ -95,7 +95,8 @@ func (s *session) greetAlone(conversation conversation) ([]byte, error) {
 func (s *session) greetPooled() ([]byte, error) {
 	p := s.pooled
 	if parameters, ok := s.known(); ok {
-		p.told, p.parameters = baseOf(parameters), parameters
+		// The record's own, which many share, will do: news adds the application_name.
+		p.told, p.parameters = baseOf(parameters), s.tenant.Greetings[s.poolKey.Settings].Parameters
 		s.server.config.Roles.Suspect(s.tenant.ID) // no server has looked at the role
 		return appendParameters(nil, parameters), nil
 	}

@@ -25,6 +25,10 @@ const (
 type cancelKey struct {
 	pid    uint32
 	secret []byte
+
+	// Of the registry, which has those of one pid in a chain.
+	session *session
+	next    *cancelKey
 }
 
 // newKey makes a key with a secret of size bytes. pid is the backend's, or 0.

@@ -15,28 +15,33 @@ import (
 
 // stage is where a session is on its way, by the name it has in logs, metrics
 // and the DETAIL of errors.
-type stage string
+type stage uint8
 
 // The stages, in their order.
 const (
-	starting       stage = "startup"
-	identifying    stage = "identify"
-	lookingUp      stage = "catalog"
-	authenticating stage = "authenticate"
-	admitting      stage = "admit"
-	greeting       stage = "greet"
-	waking         stage = "wake"
-	connecting     stage = "pool"
-	relaying       stage = "relay"
+	accepted stage = iota
+	starting
+	identifying
+	lookingUp
+	authenticating
+	admitting
+	greeting
+	waking
+	connecting
+	relaying
 )
+
+func (s stage) String() string {
+	return [...]string{"accept", "startup", "identify", "catalog", "authenticate", "admit", "greet", "wake", "pool", "relay"}[s]
+}
 
 // enter begins a stage and files how long the one before took.
 func (s *session) enter(next stage) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	if s.stage != "" && s.stage != relaying {
-		s.server.config.Metrics.Stages.WithLabelValues(string(s.stage)).Observe(now.Sub(s.since).Seconds())
+	if s.stage != accepted && s.stage != relaying {
+		s.server.config.Metrics.Stages.WithLabelValues(s.stage.String()).Observe(now.Sub(s.since).Seconds())
 	}
 	s.stage, s.since = next, now
 }
@@ -49,7 +54,7 @@ const lastWordsTimeout = time.Second
 // still listens, and the log.
 func (s *session) fail(err error) {
 	if errors.Is(err, wire.ErrHangUp) {
-		s.log().Debug("client hung up", "stage", s.stage)
+		s.log().Debug("client hung up", "stage", s.stage.String())
 		return
 	}
 	failure, tell := s.failure(err)
@@ -59,7 +64,7 @@ func (s *session) fail(err error) {
 		s.conn.SetWriteDeadline(time.Now().Add(lastWordsTimeout))
 		s.conn.Write(tell)
 	}
-	s.log().Info("login failed", "stage", s.stage, "role", s.identity.Role, "tenant", s.identity.Tenant,
+	s.log().Info("login failed", "stage", s.stage.String(), "role", s.identity.Role, "tenant", s.identity.Tenant,
 		"code", failure.Code, "reason", failure.Reason(), "error", err, "seconds", time.Since(s.began).Seconds())
 }
 

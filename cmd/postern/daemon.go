@@ -193,6 +193,7 @@ func (d *daemon) run(ctx context.Context) error {
 		return nil
 	})
 	group.Go(func() error { return d.emptyTrash(background) })
+	group.Go(func() error { return returnMemory(background) })
 	group.Go(func() error {
 		<-working.Done()
 		d.drain()

@@ -166,15 +166,15 @@ type Limits struct {
 	// is, the TLS handshake included; 0 = unlimited. Default: 60s.
 	ClientLoginTimeout Duration `toml:"client_login_timeout"`
 	// ClientIdleTimeout ends a client that sent nothing for so long. Default: 0.
-	ClientIdleTimeout Duration `toml:"client_idle_timeout" later:"true"`
+	ClientIdleTimeout Duration `toml:"client_idle_timeout"`
 	// IdleTransactionTimeout ends a client that sent nothing for so long in a
 	// transaction. Default: 0.
-	IdleTransactionTimeout Duration `toml:"idle_transaction_timeout" later:"true"`
+	IdleTransactionTimeout Duration `toml:"idle_transaction_timeout"`
 	// TransactionTimeout ends a client whose transaction takes longer. Default:
 	// 0.
-	TransactionTimeout Duration `toml:"transaction_timeout" later:"true"`
+	TransactionTimeout Duration `toml:"transaction_timeout"`
 	// QueryTimeout cancels a statement that takes longer. Default: 0.
-	QueryTimeout Duration `toml:"query_timeout" later:"true"`
+	QueryTimeout Duration `toml:"query_timeout"`
 }
 
 // Wake is when tenants' Postgres starts and stops.

@@ -19,6 +19,7 @@ type account struct {
 	identity router.Identity
 	tenant   *catalog.Tenant // as it was at login
 	dialer   *dialer
+	counter  *relay.Counter // of the tenant
 
 	// In transaction mode: which server connections the client can use, and what it
 	// asked for at login beyond that.

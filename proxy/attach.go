@@ -51,6 +51,7 @@ func (s *session) attachAlone(ctx context.Context) (engine.Peer, error) {
 // attached makes backend the session's, which closes it.
 func (s *session) attached(backend *pool.Server) {
 	s.backend = backend
+	s.counter.Assignments.Add(1)
 	s.server.config.Metrics.ServerConnections.WithLabelValues("active").Inc()
 }
 

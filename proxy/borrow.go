@@ -168,6 +168,7 @@ func (s *session) borrowed(lease *pool.Lease, m *memory, ahead []byte) engine.Pe
 	s.pooled.lease = lease
 	s.mu.Unlock()
 	s.server.activeServers.Inc()
+	s.counter.Assignments.Add(1)
 	return engine.Peer{Conn: lease.Server.Conn, Ahead: ahead, Server: &m.relay, Lease: lease}
 }
 

@@ -108,16 +108,15 @@ func (r *cancelRegistry) result(ctx context.Context, request *wire.CancelRequest
 	case <-ctx.Done():
 		return "failed"
 	}
-	return s.cancelStatement(ctx)
+	return s.cancelStatement(ctx, &wire.Error{
+		Code: wire.QueryCanceled, Message: "canceling statement due to user request", Kind: "canceled",
+	})
 }
 
-// cancelStatement ends what the session waits for or runs. The server connection
+// cancelStatement ends what the session waits for, with canceled, or runs. The server connection
 // stays the session's until the request has arrived, so nobody else's statement
 // can be hit.
-func (s *session) cancelStatement(ctx context.Context) string {
-	canceled := &wire.Error{
-		Code: wire.QueryCanceled, Message: "canceling statement due to user request", Kind: "canceled",
-	}
+func (s *session) cancelStatement(ctx context.Context, canceled *wire.Error) string {
 	s.mu.Lock()
 	conversation := s.conversation
 	s.mu.Unlock()

@@ -97,6 +97,8 @@ type Config struct {
 	// QueryWaitTimeout bounds how long a statement waits for a server connection;
 	// the session ends then. 0 means 2 min. PgBouncer's query_wait_timeout.
 	QueryWaitTimeout time.Duration
+	// Limits bound what clients hold for long; none by default.
+	Limits Limits
 	// MaxPreparedStatements is how many prepared statements are kept on a server
 	// connection; 0 means 200, less than 0 none. PgBouncer's max_prepared_statements.
 	MaxPreparedStatements int

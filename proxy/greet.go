@@ -27,6 +27,7 @@ func (s *session) greet() error {
 	if _, err := s.conn.Write(mustEncode(nil, &pgproto3.AuthenticationOk{})); err != nil {
 		return err
 	}
+	s.counter = s.server.counter(s.tenant.ID)
 	s.dialer = newDialer(s)
 	if s.pools() {
 		s.pooled = newPooled(s)
@@ -134,6 +135,7 @@ func (s *session) begin(conversation conversation) error {
 		return err
 	}
 	s.server.config.Metrics.Logins.WithLabelValues("ok").Inc()
+	s.counter.Logins.Add(1)
 	return nil
 }
 

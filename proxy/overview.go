@@ -7,6 +7,7 @@ import (
 
 	"postern/catalog"
 	"postern/proxy/admin"
+	"postern/proxy/engine"
 	"postern/proxy/pool"
 )
 
@@ -38,17 +39,18 @@ func (s *session) overview() admin.Client {
 		PoolMode: s.poolMode(), Pinned: s.conversation.Pins().String(), Carrier: s.identity.Carrier,
 	}
 	c.Received, c.Sent = s.conversation.Bytes()
+	doing := s.conversation.Doing()
+	if doing.Phase != engine.Idle {
+		c.RequestAt = time.Now().Add(-doing.For)
+	}
 	switch {
 	case s.conversation.Attached():
 		c.State = admin.ClientActive
-	case s.conversation.Busy():
-		c.State = admin.ClientWaiting
+	case doing.Phase == engine.Waiting:
+		c.State, c.Waiting = admin.ClientWaiting, doing.For
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c.State == admin.ClientWaiting {
-		c.Waiting = time.Since(s.since)
-	}
 	if s.pooled != nil && s.pooled.lease != nil {
 		c.Server = s.pooled.lease.Memory.(*memory).number
 	}

@@ -37,12 +37,15 @@ type Server struct {
 	end  context.CancelCauseFunc
 	// tasks are the sessions and what they have left to do.
 	tasks sync.WaitGroup
+	// limitsKept is closed when keepLimits has returned.
+	limitsKept chan struct{}
 
 	mu        sync.Mutex
 	draining  bool                                       // under mu
 	listeners map[net.Listener]struct{}                  // under mu
 	sessions  map[*session]struct{}                      // under mu: all of them
 	tenants   map[catalog.TenantID]map[*session]struct{} // under mu: those with a conversation
+	counters  map[catalog.TenantID]*relay.Counter        // under mu: of all that have had clients
 }
 
 // New returns a Server; see Config for what it must be given.
@@ -57,10 +60,14 @@ func New(config Config) *Server {
 		listeners:     make(map[net.Listener]struct{}),
 		sessions:      make(map[*session]struct{}),
 		tenants:       make(map[catalog.TenantID]map[*session]struct{}),
+		counters:      make(map[catalog.TenantID]*relay.Counter),
+		limitsKept:    make(chan struct{}),
 	}
 	s.relay.MaxStatements = max(0, config.MaxPreparedStatements)
 	s.relay.NoPins = config.NoPins
 	s.life, s.end = context.WithCancelCause(context.Background())
+	config.Metrics.Watch(s.traffic)
+	go s.keepLimits()
 	return s
 }
 
@@ -158,5 +165,6 @@ func (s *Server) Drain(ctx context.Context) {
 		session.end(errDrained)
 	}
 	<-done
+	<-s.limitsKept
 	s.pools.Close()
 }

@@ -65,10 +65,12 @@ type login struct {
 type conversation interface {
 	Attach(engine.Peer)
 	EndWhenIdle(*wire.Error)
+	EndIfIdle(*wire.Error)
 	KeepOn()
 	CancelWait(*wire.Error) bool
 	Attached() bool
 	Busy() bool
+	Doing() engine.Doing
 	Pins() relay.Pins
 	Bytes() (in, out int64)
 }
@@ -82,6 +84,7 @@ func (s *session) looped() bool {
 // newConversation makes the session's conversation, in its pool mode.
 func (s *session) newConversation() conversation {
 	pool := func(session *relay.Session) {
+		session.Count(s.counter)
 		if s.pooled != nil {
 			session.Pool(&s.server.relay, s.own)
 		}
@@ -249,8 +252,6 @@ func (s *session) finish(err error) {
 	}
 	in, out := s.conversation.Bytes()
 	metrics := s.server.config.Metrics
-	metrics.Bytes.WithLabelValues("in").Add(float64(in))
-	metrics.Bytes.WithLabelValues("out").Add(float64(out))
 	metrics.Clients.WithLabelValues("active").Dec()
 	s.logEnd(err, in, out)
 	s.server.leave(s)

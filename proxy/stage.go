@@ -32,7 +32,18 @@ const (
 )
 
 func (s stage) String() string {
-	return [...]string{"accept", "startup", "identify", "catalog", "authenticate", "admit", "greet", "wake", "pool", "relay"}[s]
+	return [...]string{
+		accepted:       "accept",
+		starting:       "startup",
+		identifying:    "identify",
+		lookingUp:      "catalog",
+		authenticating: "authenticate",
+		admitting:      "admit",
+		greeting:       "greet",
+		waking:         "wake",
+		connecting:     "pool",
+		relaying:       "relay",
+	}[s]
 }
 
 // enter begins a stage and files how long the one before took.

@@ -24,6 +24,7 @@ func (d *daemon) console() *proxy.Console {
 			Sessions:    around,
 			Servers:     around,
 			Instances:   around,
+			Stats:       func() []admin.Stats { return d.proxy.Stats() },
 			Settings:    func() []admin.Setting { return consoleSettings(d.config, nil) },
 			Version:     readVersion().Version,
 			Log:         d.log,

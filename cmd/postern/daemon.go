@@ -138,6 +138,12 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 			IdleTimeout:    time.Duration(config.Pool.ServerIdleTimeout),
 			Lifetime:       time.Duration(config.Pool.ServerLifetime),
 		},
+		Limits: proxy.Limits{
+			ClientIdle:      time.Duration(config.Limits.ClientIdleTimeout),
+			IdleTransaction: time.Duration(config.Limits.IdleTransactionTimeout),
+			Transaction:     time.Duration(config.Limits.TransactionTimeout),
+			Query:           time.Duration(config.Limits.QueryTimeout),
+		},
 		QueryWaitTimeout:      bound(config.Pool.QueryWaitTimeout),
 		MaxPreparedStatements: statementsOf(config.Pool.MaxPreparedStatements),
 		NoPins:                !config.Pool.Pin,

@@ -59,6 +59,7 @@ func (c *Conversation) look() (relay.Step, error) {
 		return relay.Step{}, net.ErrClosed
 	}
 	step, err := c.relay.FromClient(c.in)
+	c.noted()
 	c.left = c.left || c.relay.Terminated()
 	return step, err
 }
@@ -104,6 +105,9 @@ func (c *Conversation) flush() error {
 func (c *Conversation) send(b []byte, whole bool) error {
 	n, err := c.client.Write(b)
 	c.bytesOut.Add(int64(n))
+	if c.counter != nil {
+		c.counter.BytesOut.Add(int64(n))
+	}
 	if err == nil {
 		return nil
 	}
@@ -125,6 +129,9 @@ func (c *Conversation) read() error {
 	n, err := c.client.Read(c.in[len(c.in):cap(c.in)])
 	c.in = c.in[:len(c.in)+n]
 	c.bytesIn.Add(int64(n))
+	if c.counter != nil {
+		c.counter.BytesIn.Add(int64(n))
+	}
 	switch {
 	case n > 0 || err == nil:
 		return nil
@@ -188,6 +195,7 @@ func (c *Conversation) attach(ctx context.Context) error {
 	waitCtx, endWait := context.WithCancelCause(ctx)
 	defer endWait(nil)
 	c.waiting = endWait
+	c.noted()
 	c.mu.Unlock()
 
 	peer, ok := c.host.TryAttach(want)
@@ -199,6 +207,7 @@ func (c *Conversation) attach(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.waiting = nil
+	c.noted()
 	if ctx.Err() != nil {
 		if err == nil {
 			c.host.Release(peer, Return{Status: 'I'})

@@ -50,6 +50,7 @@ type Conversation struct {
 
 	buffer []byte // of the pump that runs
 
+	activity          // written under mu
 	bytesIn, bytesOut atomic.Int64
 
 	// writing serialises what the client receives. It is taken before mu, and
@@ -77,8 +78,12 @@ func New(client net.Conn, host Host, session func(*relay.Session)) *Conversation
 	if session != nil {
 		session(&c.relay)
 	}
+	c.counter = c.relay.Counter()
 	return c
 }
+
+// noted is called under mu, after whatever has changed what the relay knows.
+func (c *Conversation) noted() { c.note(&c.relay, c.waiting != nil, moment()) }
 
 // Attach gives the conversation its server connection before Run. In session mode
 // it is the client's to the end, and Run does not give it back.
@@ -110,6 +115,9 @@ func (c *Conversation) Run(ctx context.Context) error {
 		err = c.finishAlone(ctx, err)
 	}
 	c.lastWords(err)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.conclude(moment())
 	return err
 }
 
@@ -208,6 +216,16 @@ func (c *Conversation) EndWhenIdle(err *wire.Error) {
 	c.endIfIdle()
 }
 
+// EndIfIdle ends the session with err if it is between transactions now.
+func (c *Conversation) EndIfIdle(err *wire.Error) {
+	c.mu.Lock()
+	if c.waiting == nil && c.relay.Idle() {
+		c.ending = err
+	}
+	c.mu.Unlock()
+	c.endIfIdle()
+}
+
 // KeepOn takes an EndWhenIdle back that has not taken effect.
 func (c *Conversation) KeepOn() {
 	c.mu.Lock()
@@ -275,23 +293,6 @@ func (c *Conversation) Attached() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.relay.HasServer()
-}
-
-// Busy reports whether the client is in a transaction or waits for an answer.
-func (c *Conversation) Busy() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.waiting != nil || !c.relay.Idle()
-}
-
-// Pins returns why the client keeps its server connection between transactions.
-func (c *Conversation) Pins() relay.Pins {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.relay.HasServer() {
-		return 0
-	}
-	return c.relay.Pins()
 }
 
 // Bytes returns what the client has sent and received since its login.

@@ -83,5 +83,6 @@ func (l *Loop) New(key string, client net.Conn, host Host, session func(*relay.S
 	if session != nil {
 		session(&c.relay)
 	}
+	c.counter = c.relay.Counter()
 	return c
 }

@@ -44,6 +44,9 @@ func (c *LoopConversation) readClient() {
 	n := copy(buffer, c.held)
 	m, more, err := c.client.receive(buffer[n:])
 	c.bytesIn.Add(int64(m))
+	if c.counter != nil {
+		c.counter.BytesIn.Add(int64(m))
+	}
 	if more {
 		c.client.poke()
 	}
@@ -150,6 +153,9 @@ func (c *LoopConversation) flush() {
 	}
 	if b := c.loop.toClient.take(); len(b) > 0 && !c.ended {
 		c.bytesOut.Add(int64(len(b)))
+		if c.counter != nil {
+			c.counter.BytesOut.Add(int64(len(b)))
+		}
 		if err := c.client.transmit(b); err != nil {
 			c.lose(err)
 		}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"net"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -28,9 +27,9 @@ type LoopConversation struct {
 	relay relay.Session
 	held  []byte // what the client has sent and cannot go on yet
 
+	activity
 	bytesIn, bytesOut atomic.Int64
-	shared            atomic.Uint32 // flags, for others
-	pins              atomic.Uint32 // relay.Pins, likewise
+	hasServer         atomic.Bool // for others
 
 	errand errand // what the host is doing elsewhere
 	paused bool   // held waits for more than bytes
@@ -46,22 +45,15 @@ type LoopConversation struct {
 	ending   *wire.Error             // to be said when idle
 	err      error                   // why it has ended
 	call     context.CancelCauseFunc // ends the errand
-	drainBy  *time.Time              // nil unless the server is to come to an end of what it does
-	deadline time.Time               // of expired; see deadlines
+	drainBy  int64                   // a moment; 0 unless the server is to come to an end of what it does
+	deadline int64                   // the moment of expired, 0 for none; see deadlines
 }
-
-// Flags of shared.
-const (
-	attachedFlag = 1 << iota
-	busyFlag
-	waitingFlag
-)
 
 // Attach gives the conversation its server connection before Start. In session
 // mode it is the client's to the end and is not given back.
 func (c *LoopConversation) Attach(server Peer) {
 	c.first = &server
-	c.shared.Store(attachedFlag)
+	c.hasServer.Store(true)
 }
 
 // Start relays until somebody leaves, and then calls over in a goroutine of its
@@ -118,26 +110,30 @@ func (c *LoopConversation) EndWhenIdle(err *wire.Error) {
 	})
 }
 
+// EndIfIdle ends the session with err if it is between transactions now.
+func (c *LoopConversation) EndIfIdle(err *wire.Error) {
+	c.loop.post(func() {
+		if c.begun && c.errand == none && c.relay.Idle() {
+			c.end(err)
+			c.handled()
+		}
+	})
+}
+
 // KeepOn takes an EndWhenIdle back that has not taken effect.
 func (c *LoopConversation) KeepOn() { c.loop.post(func() { c.ending = nil }) }
 
 // CancelWait fails the statement that waits for a server connection with err. It
 // reports whether there was one.
 func (c *LoopConversation) CancelWait(err *wire.Error) bool {
-	return c.shared.Load()&waitingFlag != 0 && c.loop.post(func() {
+	return c.Doing().Phase == Waiting && c.loop.post(func() {
 		c.endWait(err)
 		c.handled()
 	})
 }
 
 // Attached reports whether the client has a server connection.
-func (c *LoopConversation) Attached() bool { return c.shared.Load()&attachedFlag != 0 }
-
-// Busy reports whether the client is in a transaction or waits for an answer.
-func (c *LoopConversation) Busy() bool { return c.shared.Load()&busyFlag != 0 }
-
-// Pins returns why the client keeps its server connection between transactions.
-func (c *LoopConversation) Pins() relay.Pins { return relay.Pins(c.pins.Load()) }
+func (c *LoopConversation) Attached() bool { return c.hasServer.Load() }
 
 // Bytes returns what the client has sent and received since its login.
 func (c *LoopConversation) Bytes() (in, out int64) { return c.bytesIn.Load(), c.bytesOut.Load() }
@@ -185,22 +181,12 @@ func (c *LoopConversation) serverEvents() (events uint32) {
 
 // publish tells others how things are.
 func (c *LoopConversation) publish() {
-	var flags uint32
-	var pins relay.Pins
-	if c.relay.HasServer() {
-		flags |= attachedFlag
-		pins = c.relay.Pins()
+	if has := c.relay.HasServer(); c.hasServer.Load() != has {
+		c.hasServer.Store(has)
 	}
-	if c.pins.Load() != uint32(pins) {
-		c.pins.Store(uint32(pins))
+	if c.done {
+		c.conclude(c.loop.now)
+		return
 	}
-	if c.errand == attaching {
-		flags |= waitingFlag | busyFlag
-	}
-	if !c.relay.Idle() {
-		flags |= busyFlag
-	}
-	if c.shared.Load() != flags {
-		c.shared.Store(flags)
-	}
+	c.note(&c.relay, c.errand == attaching, c.loop.now)
 }

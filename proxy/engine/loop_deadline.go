@@ -9,46 +9,46 @@ import "time"
 // that have no deadline any more stay in it until it is gone through.
 type deadlines struct {
 	all  []*LoopConversation
-	next time.Time // no later than the first; zero for none
+	next int64 // a moment no later than the first; 0 for none
 }
 
 // wakeUp calls expired on c in so long.
 func (l *eventLoop) wakeUp(c *LoopConversation, in time.Duration) {
-	c.deadline = time.Now().Add(in)
+	c.deadline = moment() + int64(in)
 	d := &l.deadlines
 	d.all = append(d.all, c)
-	if d.next.IsZero() || c.deadline.Before(d.next) {
+	if d.next == 0 || c.deadline < d.next {
 		d.next = c.deadline
 	}
 }
 
 // untilDeadline returns the time to the next one in milliseconds, -1 for none.
 func (l *eventLoop) untilDeadline() int {
-	if l.deadlines.next.IsZero() {
+	if l.deadlines.next == 0 {
 		return -1
 	}
-	return max(0, int(time.Until(l.deadlines.next).Milliseconds())+1)
+	return max(0, int(time.Duration(l.deadlines.next-moment()).Milliseconds())+1)
 }
 
 // expire calls expired where it is due.
 func (l *eventLoop) expire() {
 	d := &l.deadlines
-	if d.next.IsZero() || time.Now().Before(d.next) {
+	now := moment()
+	if d.next == 0 || now < d.next {
 		return
 	}
-	now := time.Now()
 	all := d.all
-	d.all, d.next = nil, time.Time{}
+	d.all, d.next = nil, 0
 	for _, c := range all {
 		switch {
-		case c.deadline.IsZero():
-		case now.Before(c.deadline):
+		case c.deadline == 0:
+		case now < c.deadline:
 			d.all = append(d.all, c)
-			if d.next.IsZero() || c.deadline.Before(d.next) {
+			if d.next == 0 || c.deadline < d.next {
 				d.next = c.deadline
 			}
 		default:
-			c.deadline = time.Time{}
+			c.deadline = 0
 			c.expired()
 		}
 	}

@@ -93,15 +93,14 @@ func (c *LoopConversation) giveBack() {
 			Status:  c.relay.Status(),
 			Discard: c.relay.Dirty(),
 		})
-	case c.drainBy == nil:
+	case c.drainBy == 0:
 		c.drain()
 	}
 }
 
 // drain makes the server come to an end of what it does. It is heard out.
 func (c *LoopConversation) drain() {
-	by := time.Now().Add(drainTimeout)
-	c.drainBy = &by
+	c.drainBy = moment() + int64(drainTimeout)
 	c.loop.wakeUp(c, drainTimeout)
 	if rest := c.relay.Abandon(); len(rest) > 0 {
 		c.server.send(rest)
@@ -122,8 +121,8 @@ func (c *LoopConversation) expired() {
 		return
 	}
 	c.lost = true // if the client has not read everything by now
-	if c.drainBy != nil && c.server != nil {
-		if left := time.Until(*c.drainBy); left > 0 {
+	if c.drainBy != 0 && c.server != nil {
+		if left := time.Duration(c.drainBy - moment()); left > 0 {
 			c.loop.wakeUp(c, left)
 		} else {
 			c.server.broken = true

@@ -29,7 +29,8 @@ type eventLoop struct {
 	spares             spares
 	again              []*Socket // whose TLS layer may hold more than the socket shows
 	deadlines          deadlines
-	live               int // conversations that have begun and are not over
+	now                int64 // a moment: when what is being handled was seen
+	live               int   // conversations that have begun and are not over
 	stopping           bool
 	emptied            []letter // room for inbox
 	stopped            chan struct{}
@@ -66,6 +67,7 @@ func (l *eventLoop) run() {
 	defer close(l.stopped)
 	for !l.stopping || l.live > 0 {
 		n := l.wait()
+		l.now = moment()
 		l.noteAwake()
 		for _, event := range l.events[:n] {
 			if event.Fd == int32(l.wakeup) {

@@ -90,6 +90,7 @@ func (c *Conversation) toClient(ctx context.Context, peer Peer, b []byte) (int, 
 		}
 		boundary := c.relay.Boundary()
 		step, broken := c.relay.FromServer(rest)
+		c.noted()
 		effects := c.relay.Effects()
 		deaf, quiet := c.deaf, c.deaf && !c.relay.Waiting()
 		c.mu.Unlock()
@@ -152,6 +153,7 @@ func (c *Conversation) settle(ctx context.Context, peer Peer, rest []byte, deaf 
 	case err == nil:
 		c.mu.Lock()
 		c.relay.Settled(answer.Rows)
+		c.noted()
 		c.mu.Unlock()
 	case errors.Is(err, ErrRefused):
 		c.mu.Lock()

@@ -27,9 +27,8 @@ type Metrics struct {
 	// Cancels counts cancel requests by result: "sent", "waiting", "idle",
 	// "unknown", "forged", "failed".
 	Cancels *prometheus.CounterVec
-	// Bytes counts protocol bytes after login by direction: "in" from clients,
-	// "out" to them. Counted when a session ends.
-	Bytes *prometheus.CounterVec
+
+	registry prometheus.Registerer
 }
 
 // Tens of milliseconds are what matters, so that is where the buckets are dense.
@@ -55,11 +54,11 @@ func New(registry prometheus.Registerer) *Metrics {
 		WakeSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: "postern", Name: "wake_seconds", Help: "Time that successful starts took.", Buckets: secondsBuckets,
 		}),
-		Cancels: counters("cancels_total", "Cancel requests by result.", "result"),
-		Bytes:   counters("bytes_total", "Protocol bytes after login, by direction seen from the client.", "direction"),
+		Cancels:  counters("cancels_total", "Cancel requests by result.", "result"),
+		registry: registry,
 	}
 	registry.MustRegister(m.Logins, m.Rejected, m.Clients, m.ServerConnections, m.Stages,
-		m.Wakes, m.WakeSeconds, m.Cancels, m.Bytes, buildInfo())
+		m.Wakes, m.WakeSeconds, m.Cancels, buildInfo())
 	return m
 }
 

@@ -121,6 +121,7 @@ func (s *Session) count(kind byte) {
 		s.pending.sentQuery()
 	case wire.MsgParse, wire.MsgClose, wire.MsgBind, wire.MsgDescribe, wire.MsgExecute:
 		s.pending.sentExtended()
+		s.countExtended(kind)
 	case wire.MsgSync:
 		s.pending.sentSync()
 	case wire.MsgCopyData:

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"postern/proxy/relay/statement"
+	"postern/proxy/wire"
 )
 
 // operation is what a message sent to the server will have done once the server
@@ -73,6 +74,14 @@ func (s *Session) sentOperation(o operation) {
 	s.pending.sentExtended()
 	o.number, o.batch = s.pending.sent, s.pooling.batch
 	s.pooling.backend.operations.push(o)
+	switch o.kind {
+	case parseOperation, unnamedParse:
+		s.countExtended(wire.MsgParse)
+	case injectedParse:
+		if s.counter != nil {
+			s.counter.ServerParses.Add(1)
+		}
+	}
 }
 
 // confirmed notes that the server has done what the message that was answered

@@ -180,15 +180,17 @@ func (p *pending) copyIn() {
 	}
 }
 
-// ready notes ReadyForQuery.
-func (p *pending) ready() {
+// ready notes ReadyForQuery, and reports whether it ends a Query or FunctionCall.
+func (p *pending) ready() (query bool) {
 	p.ignored = false
 	p.head()
 	if p.units.len() > 0 {
+		query = p.units.at(0).kind == queryUnit
 		p.remove(0, 1)
 	} else {
 		p.done += uint64(p.open)
 		p.open, p.unsynced, p.skipping = 0, false, false // of a Sync that was thought ignored
 	}
 	p.head()
+	return query
 }

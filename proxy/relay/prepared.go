@@ -141,7 +141,7 @@ func (s *Session) planUse(header wire.Header, body []byte, at int) (Step, verdic
 		s.apply(known.summary)
 	}
 	s.begin()
-	s.pending.sentExtended()
+	s.count(header.Type)
 	return s.rename(header, body, at, name, e.number), planned, nil
 }
 

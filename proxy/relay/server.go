@@ -101,9 +101,14 @@ func (s *Session) received(kind byte, body []byte) (ours bool) {
 		if len(body) > 0 {
 			s.status = body[0]
 		}
-		s.pending.ready()
+		if s.pending.ready() {
+			s.answered()
+		}
 		over := s.pending.empty()
-		s.announced = false
+		s.announced, s.unexecuted = false, false
+		if s.status == 'I' {
+			s.countTransaction()
+		}
 		switch {
 		case over && s.status == 'I':
 			s.effects = 0
@@ -124,6 +129,9 @@ func (s *Session) received(kind byte, body []byte) (ours bool) {
 			return false
 		}
 		before := s.pending.done
+		if s.unexecuted {
+			s.answered()
+		}
 		if *s.pending.head() == 0 {
 			s.queryRan()
 		}
@@ -136,17 +144,23 @@ func (s *Session) received(kind byte, body []byte) (ours bool) {
 	case wire.MsgParseComplete, wire.MsgCloseComplete:
 		return s.pending.stepDone() && s.pooling != nil && s.confirmed()
 	case wire.MsgCommandComplete:
-		if !s.pending.stepDone() {
+		if s.pending.stepDone() {
+			s.answered()
+		} else {
 			s.queryRan()
 		}
 		if s.pooling != nil {
 			s.completed(body)
 		}
-	case wire.MsgEmptyQueryResponse:
-		if !s.pending.stepDone() {
+	case wire.MsgEmptyQueryResponse, wire.MsgPortalSuspended:
+		if s.pending.stepDone() {
+			s.answered()
+		} else if kind == wire.MsgEmptyQueryResponse {
 			s.queryRan()
 		}
-	case wire.MsgBindComplete, wire.MsgRowDescription, wire.MsgNoData, wire.MsgPortalSuspended:
+	case wire.MsgBindComplete:
+		s.unexecuted = s.pending.stepDone()
+	case wire.MsgRowDescription, wire.MsgNoData:
 		s.pending.stepDone()
 	case wire.MsgParameterStatus:
 		if s.pooling != nil && !s.pending.empty() {

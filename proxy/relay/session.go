@@ -28,6 +28,10 @@ type Session struct {
 	announced bool    // the ReadyForQuery that comes has been a reason for Changed
 	fatal     bool    // the server has sent its last word
 
+	counter    *Counter // nil counts nothing
+	worked     bool     // something was counted since the session was idle
+	unexecuted bool     // a Bind has succeeded, and nothing was executed since
+
 	// names are the client's prepared statements; in session mode, those that
 	// change something when they are run.
 	names   map[string]*prepared

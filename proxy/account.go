@@ -1,9 +1,6 @@
 package proxy
 
 import (
-	"maps"
-	"slices"
-	"strings"
 	"sync"
 
 	"postern/catalog"
@@ -26,7 +23,32 @@ type account struct {
 	poolKey pool.Key
 	own     relay.Settings
 
+	// welcome is what a client is told that logs in while memory reaches; nil where it
+	// does not.
+	welcome *welcome
+
 	sharers int // under accounts.mu
+}
+
+// welcome is the greeting of a login that has succeeded before.
+type welcome struct {
+	said       []byte            // the parameters as messages, application_name included
+	parameters map[string]string // the record's own, without application_name
+	base       base              // the same as one value
+}
+
+// welcomeOf returns what t's record says of a login, nil if it has not succeeded
+// since the tenant last changed.
+func welcomeOf(t *catalog.Tenant, login, applicationName string) *welcome {
+	known, ok := t.Greetings[login]
+	if !ok {
+		return nil
+	}
+	return &welcome{
+		said:       appendParameters(nil, withApplicationName(known.Parameters, applicationName)),
+		parameters: known.Parameters,
+		base:       baseOf(known.Parameters),
+	}
 }
 
 // accounts are those that are shared. The zero value has none.
@@ -41,30 +63,37 @@ type accountKey struct {
 	pool     pool.Key
 	poolMode string
 	carrier  string
-	settings string
-	key      [32]byte // the client's, which two passwords do not share
+	// own is what pool does not say of the settings.
+	own string
+	// key is the client's, which two passwords do not share.
+	key [32]byte
 }
 
-func (a *account) sharedBy() accountKey {
-	var settings strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(a.identity.Settings)) {
-		settings.WriteString(name)
-		settings.WriteByte(0)
-		settings.WriteString(a.identity.Settings[name])
-		settings.WriteByte(0)
-	}
+func (a *account) sharedBy(clientKey []byte) accountKey {
 	k := accountKey{
 		tenant: a.tenant, pool: a.poolKey, poolMode: a.identity.PoolMode, carrier: a.identity.Carrier,
-		settings: settings.String(),
+		own: a.identity.Settings[applicationName],
 	}
-	copy(k.key[:], a.dialer.login.Keys.ClientKey)
+	copy(k.key[:], clientKey)
 	return k
 }
 
-// share returns the account to use in place of a: one that is the same, if there
-// is one. The caller calls leave.
+// find returns the account that is the same as a, nil if there is none. The caller
+// calls leave.
+func (r *accounts) find(a *account, clientKey []byte) *account {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	same := r.shared[a.sharedBy(clientKey)]
+	if same != nil {
+		same.sharers++
+	}
+	return same
+}
+
+// share returns the account to use in place of a, which is complete: one that is the
+// same, or a itself. The caller calls leave.
 func (r *accounts) share(a *account) *account {
-	key := a.sharedBy()
+	key := a.sharedBy(a.dialer.login.Keys.ClientKey)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.shared == nil {
@@ -79,10 +108,39 @@ func (r *accounts) share(a *account) *account {
 	return a
 }
 
+// leave gives up what find or share has returned.
+func (r *accounts) leave(a *account) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if a.sharers--; a.sharers == 0 {
+		delete(r.shared, a.sharedBy(a.dialer.login.Keys.ClientKey))
+	}
+}
+
+// openAccount completes the account of a session that has authenticated.
+func (s *session) openAccount() {
+	s.poolKey = pool.Key{Tenant: s.tenant.UID, Role: s.identity.Role, Database: s.identity.Database, Settings: s.greeting().Key()}
+	if s.looped() {
+		if same := s.server.accounts.find(s.account, s.keys.ClientKey); same != nil {
+			s.account, s.shares = same, true
+			return
+		}
+	}
+	name, named := s.identity.Settings[applicationName]
+	if s.pools() {
+		s.own = relay.NewSettings(map[string]string{applicationName: name})
+	}
+	s.counter = s.server.counter(s.tenant.ID)
+	s.dialer = newDialer(s)
+	if s.identity.Replication == "" && (!named || plainName(name)) {
+		s.welcome = welcomeOf(s.tenant, s.poolKey.Settings, name)
+	}
+}
+
 // shareAccount has a session on the loop share its account. It must not be known to
 // others yet. leaveAccount undoes it.
 func (s *session) shareAccount() {
-	if s.looped() {
+	if s.looped() && !s.shares {
 		s.account, s.shares = s.server.accounts.share(s.account), true
 	}
 }
@@ -90,14 +148,6 @@ func (s *session) shareAccount() {
 func (s *session) leaveAccount() {
 	if s.shares {
 		s.server.accounts.leave(s.account)
-	}
-}
-
-// leave gives up what share has returned.
-func (r *accounts) leave(a *account) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if a.sharers--; a.sharers == 0 {
-		delete(r.shared, a.sharedBy())
+		s.shares = false
 	}
 }

@@ -46,6 +46,7 @@ func (s *session) authenticate() error {
 		}
 		return err
 	}
+	s.unsent = proof.Final
 	s.tenant, s.keys = t, auth.LoginKeys{ClientKey: proof.ClientKey, Verifier: verifier}
 	return nil
 }

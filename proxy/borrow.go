@@ -25,15 +25,6 @@ type pooled struct {
 	cancels arrivals    // begun under session.mu, while there is a lease
 }
 
-// newPooled makes s a session in transaction mode.
-func newPooled(s *session) *pooled {
-	s.poolKey = pool.Key{
-		Tenant: s.tenant.UID, Role: s.identity.Role, Database: s.identity.Database, Settings: s.greeting().Key(),
-	}
-	s.own = relay.NewSettings(map[string]string{applicationName: s.identity.Settings[applicationName]})
-	return &pooled{}
-}
-
 // TryAttach implements engine.Host.
 func (s *session) TryAttach(want relay.Settings) (engine.Peer, bool) {
 	if s.pooled == nil {

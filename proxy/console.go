@@ -101,13 +101,14 @@ func (c *Console) authenticate(s *session) (admin.Login, error) {
 		return admin.Login{}, err
 	}
 	clear(proof.ClientKey)
+	s.unsent = proof.Final
 	return admin.Login{User: user, Admin: isAdmin}, nil
 }
 
 // greet tells the client that it has logged in.
 func (c *Console) greet(s *session, login admin.Login) error {
 	parameters := withApplicationName(admin.Parameters(login), s.identity.Settings[applicationName])
-	b := mustEncode(nil, &pgproto3.AuthenticationOk{})
+	b := mustEncode(s.takeUnsent(), &pgproto3.AuthenticationOk{})
 	b = appendParameters(b, parameters)
 	b = mustEncode(b, &pgproto3.BackendKeyData{ProcessID: s.key.pid, SecretKey: s.key.secret})
 	b = mustEncode(b, &pgproto3.ReadyForQuery{TxStatus: 'I'})

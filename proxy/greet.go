@@ -24,13 +24,10 @@ const applicationName = "application_name"
 // the tenant last changed. Only where memory does not reach is it woken.
 func (s *session) greet() error {
 	s.enter(greeting)
-	if _, err := s.conn.Write(mustEncode(nil, &pgproto3.AuthenticationOk{})); err != nil {
-		return err
-	}
-	s.counter = s.server.counter(s.tenant.ID)
-	s.dialer = newDialer(s)
+	s.unsent = mustEncode(s.unsent, &pgproto3.AuthenticationOk{})
+	s.openAccount()
 	if s.pools() {
-		s.pooled = newPooled(s)
+		s.pooled = &pooled{}
 	}
 	conversation := s.newConversation()
 	var b []byte
@@ -44,7 +41,7 @@ func (s *session) greet() error {
 		return err
 	}
 	s.key = s.server.cancels.add(s)
-	b = mustEncode(b, &pgproto3.BackendKeyData{ProcessID: s.key.pid, SecretKey: s.key.secret})
+	b = mustEncode(append(s.takeUnsent(), b...), &pgproto3.BackendKeyData{ProcessID: s.key.pid, SecretKey: s.key.secret})
 	b = mustEncode(b, &pgproto3.ReadyForQuery{TxStatus: 'I'})
 	if _, err := s.conn.Write(b); err != nil {
 		s.server.cancels.remove(s.key)
@@ -64,22 +61,12 @@ func (s *session) poolMode() string {
 // pools reports whether the session is in transaction mode.
 func (s *session) pools() bool { return s.poolMode() == router.Transaction }
 
-// known returns what this login was answered before, if that is known to hold.
-func (s *session) known() (parameters map[string]string, ok bool) {
-	name := s.identity.Settings[applicationName]
-	known, ok := s.tenant.Greetings[s.greeting().Key()]
-	if !ok || s.identity.Replication != "" || !plainName(name) {
-		return nil, false
-	}
-	return withApplicationName(known.Parameters, name), true
-}
-
 // greetAlone returns what a client in session mode is told of its server. While
 // the tenant is awake it gets its server connection at once.
 func (s *session) greetAlone(conversation conversation) ([]byte, error) {
 	if _, awake := s.server.config.Gate.Awake(s.tenant.ID); !awake {
-		if parameters, ok := s.known(); ok {
-			return appendParameters(nil, parameters), nil
+		if s.welcome != nil {
+			return s.welcome.said, nil
 		}
 	}
 	backend, err := s.connect(s.ctx)
@@ -95,11 +82,10 @@ func (s *session) greetAlone(conversation conversation) ([]byte, error) {
 // greetPooled returns what a client in transaction mode is told of its server.
 func (s *session) greetPooled() ([]byte, error) {
 	p := s.pooled
-	if parameters, ok := s.known(); ok {
-		// The record's own, which many share, will do: news adds the application_name.
-		p.told, p.parameters = baseOf(parameters), s.tenant.Greetings[s.poolKey.Settings].Parameters
+	if w := s.welcome; w != nil {
+		p.told, p.parameters = w.base, w.parameters
 		s.server.config.Roles.Suspect(s.tenant.ID) // no server has looked at the role
-		return appendParameters(nil, parameters), nil
+		return w.said, nil
 	}
 	peer, err := s.borrow(s.ctx, s.own)
 	if err != nil {
@@ -131,7 +117,6 @@ func (s *session) begin(conversation conversation) error {
 	}
 	if err != nil {
 		s.server.cancels.remove(s.key)
-		s.leaveAccount()
 		return err
 	}
 	s.server.config.Metrics.Logins.WithLabelValues("ok").Inc()

@@ -59,6 +59,7 @@ type session struct {
 type login struct {
 	opening *wire.Opening
 	keys    auth.LoginKeys
+	unsent  []byte // what the client is to receive before anything else
 }
 
 // conversation is what both engines make.
@@ -146,6 +147,13 @@ func (s *session) client() string {
 	return s.remote.String()
 }
 
+// takeUnsent returns what the client is to receive before what follows.
+func (s *session) takeUnsent() []byte {
+	unsent := s.unsent
+	s.unsent = nil
+	return unsent
+}
+
 // run is the way in. It returns when the session has ended, or when the loop has
 // it.
 func (s *session) run() {
@@ -201,6 +209,7 @@ func (s *session) logIn() (greeted bool) {
 	defer func() {
 		if !greeted {
 			s.closeBackend()
+			s.leaveAccount()
 			s.ticket.Release()
 		}
 	}()

@@ -73,7 +73,7 @@ func (s *session) fail(err error) {
 	if tell != nil {
 		s.server.config.Metrics.Rejected.WithLabelValues(failure.Code).Inc()
 		s.conn.SetWriteDeadline(time.Now().Add(lastWordsTimeout))
-		s.conn.Write(tell)
+		s.conn.Write(append(s.takeUnsent(), tell...))
 	}
 	s.log().Info("login failed", "stage", s.stage.String(), "role", s.identity.Role, "tenant", s.identity.Tenant,
 		"code", failure.Code, "reason", failure.Reason(), "error", err, "seconds", time.Since(s.began).Seconds())

@@ -29,6 +29,9 @@ type Request struct {
 // show none of it.
 type Proof struct {
 	ClientKey []byte
+	// Final is AuthenticationSASLFinal, encoded, for the caller to send before
+	// AuthenticationOk. PostgreSQL sends both with the rest of its greeting.
+	Final []byte
 }
 
 // Format keeps p out of everything that package fmt writes.
@@ -37,8 +40,8 @@ func (p Proof) Format(f fmt.State, _ rune) { io.WriteString(f, hidden) }
 // LogValue keeps p out of logs.
 func (p Proof) LogValue() slog.Value { return slog.StringValue(hidden) }
 
-// Authenticate runs the exchange on conn, from AuthenticationSASL to
-// AuthenticationSASLFinal; AuthenticationOk is the caller's to send, and so is
+// Authenticate runs the exchange on conn, from AuthenticationSASL to the client's
+// last message; Proof.Final and AuthenticationOk are the caller's to send, and so is
 // the error: a *wire.Error, or what conn or its deadline says. It reads not a
 // byte more than the client's messages, each at most wire.MaxPassword. It does
 // not close conn.
@@ -83,10 +86,11 @@ func Authenticate(conn io.ReadWriter, r Request) (*Proof, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := send(conn, &pgproto3.AuthenticationSASLFinal{Data: outcome}); err != nil {
-		return nil, err
+	last, err := (&pgproto3.AuthenticationSASLFinal{Data: outcome}).Encode(nil)
+	if err != nil {
+		return nil, fmt.Errorf("encode authentication message: %w", err)
 	}
-	return &Proof{ClientKey: clientKey}, nil
+	return &Proof{ClientKey: clientKey, Final: last}, nil
 }
 
 func send(w io.Writer, m pgproto3.BackendMessage) error {

@@ -26,6 +26,9 @@ func authenticate(t *testing.T, r Request, client func(c net.Conn) error) (*Proo
 		failed <- client(there)
 	}()
 	proof, err := Authenticate(here, r)
+	if err == nil {
+		_, err = here.Write(proof.Final)
+	}
 	here.Close()
 	if clientErr := <-failed; clientErr != nil && err == nil {
 		t.Errorf("client: %v", clientErr)

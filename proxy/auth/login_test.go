@@ -90,6 +90,7 @@ func (l *listener) serve(conn net.Conn) {
 	l.proofs = append(l.proofs, *proof)
 	l.mu.Unlock()
 
+	conn.Write(proof.Final)
 	backend := pgproto3.NewBackend(conn, conn)
 	backend.Send(&pgproto3.AuthenticationOk{})
 	backend.Send(&pgproto3.ParameterStatus{Name: "server_version", Value: "15.0"})

@@ -75,11 +75,15 @@ func (g *Group) Paused(tenant string) bool {
 func (g *Group) Open(tenant string) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	open := 0
-	for id, t := range g.tenants {
-		if tenant == "" || id == tenant {
-			open += t.size + t.beside
+	if tenant != "" {
+		if t := g.tenants[tenant]; t != nil {
+			return t.size + t.beside
 		}
+		return 0
+	}
+	open := g.size
+	for _, t := range g.tenants {
+		open += t.beside
 	}
 	return open
 }

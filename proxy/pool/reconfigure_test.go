@@ -73,7 +73,7 @@ func TestReconfigureTimes(t *testing.T) {
 		lent.Release(true)
 		time.Sleep(time.Minute - 1)
 		f.expect(1, 0, 0, 0)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		f.expect(0, 0, 0, 0)
 
 		lent = f.lend(testKey)
@@ -96,7 +96,7 @@ func TestReconfigureReserve(t *testing.T) {
 		f.Reconfigure(Config{Size: 1, ReserveSize: 1, ReserveTimeout: time.Second})
 		time.Sleep(time.Second - 1)
 		c.waits()
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		c.has(nil).Release(true)
 		lease.Release(true)

@@ -7,8 +7,9 @@ package configs
 // means. 0 is "off" for a timeout and "unlimited" for a cap.
 //
 // The tag oneof lists the values allowed, min the least one; secret marks what
-// Show hides and what the environment may give as a file; later marks settings
-// that are accepted, but that nothing in this version obeys.
+// Show hides and what the environment may give as a file; live marks what a reload
+// changes, everything else needs a restart; later marks settings that are accepted,
+// but that nothing in this version obeys.
 type Config struct {
 	Listen  Listen  `toml:"listen"`
 	TLS     TLS     `toml:"tls"`
@@ -42,17 +43,17 @@ type Listen struct {
 type TLS struct {
 	// Mode is "off" (never), "allow" (whoever asks for it) or "require" (no
 	// login without). Default: "allow".
-	Mode string `toml:"mode" oneof:"off,allow,require"`
+	Mode string `toml:"mode" oneof:"off,allow,require" live:"true"`
 	// Certificates are chosen by the names in them and by the client's SNI; the
 	// first is for clients that send none. Without any, "allow" offers no TLS.
 	// Default: none.
-	Certificates []Certificate `toml:"certificates"`
+	Certificates []Certificate `toml:"certificates" live:"true"`
 	// ClientCA is a PEM file of the CAs whose client certificates are accepted.
 	// Default: "", none is asked for.
 	ClientCA string `toml:"client_ca" later:"true"`
 	// MinVersion is the oldest TLS version accepted, "1.2" or "1.3". Default:
 	// "1.2".
-	MinVersion string `toml:"min_version" oneof:"1.2,1.3"`
+	MinVersion string `toml:"min_version" oneof:"1.2,1.3" live:"true"`
 }
 
 // Certificate names two PEM files.
@@ -99,12 +100,12 @@ type Router struct {
 type Auth struct {
 	// HideUnknownTenants answers for a tenant that does not exist as for a wrong
 	// password. Default: true.
-	HideUnknownTenants bool `toml:"hide_unknown_tenants"`
+	HideUnknownTenants bool `toml:"hide_unknown_tenants" live:"true"`
 	// AdminUsers may do everything on the admin console: name =
 	// "SCRAM-SHA-256$…". Default: none.
-	AdminUsers map[string]string `toml:"admin_users" secret:"true"`
+	AdminUsers map[string]string `toml:"admin_users" secret:"true" live:"true"`
 	// StatsUsers may only look there: name = "SCRAM-SHA-256$…". Default: none.
-	StatsUsers map[string]string `toml:"stats_users" secret:"true"`
+	StatsUsers map[string]string `toml:"stats_users" secret:"true" live:"true"`
 	// SecretFile holds the secret that the proxies of a fleet share, for mock
 	// salts, cancel keys and each other. Default: "", made once and kept in the
 	// catalog.
@@ -117,64 +118,71 @@ type Pool struct {
 	// in a transaction, or has state there that can be nowhere else; or "session":
 	// it keeps one, of its own, until it leaves. Tenants and clients may ask for
 	// the other. Default: "transaction".
-	PoolMode string `toml:"pool_mode" oneof:"session,transaction"`
+	PoolMode string `toml:"pool_mode" oneof:"session,transaction" live:"true"`
 	// DefaultPoolSize is the most server connections of one tenant, role, database
 	// and set of startup settings in transaction mode; 0 = unlimited. Default: 20.
-	DefaultPoolSize int `toml:"default_pool_size"`
+	DefaultPoolSize int `toml:"default_pool_size" live:"true"`
 	// MinPoolSize is how many of those that were opened stay open while the tenant
 	// is awake. Default: 0.
-	MinPoolSize int `toml:"min_pool_size"`
+	MinPoolSize int `toml:"min_pool_size" live:"true"`
 	// ReservePoolSize is how many more there may be when clients wait too long.
 	// Default: 0.
-	ReservePoolSize int `toml:"reserve_pool_size"`
+	ReservePoolSize int `toml:"reserve_pool_size" live:"true"`
 	// ReservePoolTimeout is how long is too long. Default: 5s.
-	ReservePoolTimeout Duration `toml:"reserve_pool_timeout"`
+	ReservePoolTimeout Duration `toml:"reserve_pool_timeout" live:"true"`
+	// MaxDBConnections is the most server connections of one tenant in transaction
+	// mode, over all its roles and databases; 0 = unlimited. (PgBouncer:
+	// max_db_connections.) Default: 0.
+	MaxDBConnections int `toml:"max_db_connections" live:"true"`
+	// MaxServerConnections is the most of all tenants together. Each has a share
+	// then: who is short gets what another has beyond it. 0 = unlimited. Default: 0.
+	MaxServerConnections int `toml:"max_server_connections" live:"true"`
 	// MaxPreparedStatements is how many prepared statements a server connection
 	// keeps for its clients; 0 = a client keeps its server connection as long as it
 	// has one. Default: 200.
-	MaxPreparedStatements int `toml:"max_prepared_statements"`
+	MaxPreparedStatements int `toml:"max_prepared_statements" live:"true"`
 	// ServerIdleTimeout closes a server connection that nobody used for so long;
 	// 0 = never. Default: 10m.
-	ServerIdleTimeout Duration `toml:"server_idle_timeout"`
+	ServerIdleTimeout Duration `toml:"server_idle_timeout" live:"true"`
 	// ServerLifetime closes one that is older, once it is free; 0 = never.
 	// Default: 1h.
-	ServerLifetime Duration `toml:"server_lifetime"`
+	ServerLifetime Duration `toml:"server_lifetime" live:"true"`
 	// ServerConnectTimeout is the time for connecting and logging in to a
 	// backend; 0 = unlimited. Default: 15s.
-	ServerConnectTimeout Duration `toml:"server_connect_timeout"`
+	ServerConnectTimeout Duration `toml:"server_connect_timeout" live:"true"`
 	// QueryWaitTimeout is how long a client waits for a server connection before
 	// its session ends; 0 = for ever. Default: 2m.
-	QueryWaitTimeout Duration `toml:"query_wait_timeout"`
+	QueryWaitTimeout Duration `toml:"query_wait_timeout" live:"true"`
 	// Engine moves the bytes: "epoll" is an event loop on Linux, for clients in
 	// transaction mode, "goroutine" works everywhere, "auto" is the first of them
 	// that works here. Default: "auto".
 	Engine string `toml:"engine" oneof:"auto,epoll,goroutine"`
 	// Pin keeps a client on its server connection while it has state there that
 	// cannot be replayed; false loses the state, as PgBouncer does. Default: true.
-	Pin bool `toml:"pin"`
+	Pin bool `toml:"pin" live:"true"`
 	// Reset is when DISCARD ALL cleans a server connection: after "pinned" use
 	// only, at a "change" of client, or "always". Default: "pinned".
-	Reset string `toml:"reset" oneof:"pinned,change,always"`
+	Reset string `toml:"reset" oneof:"pinned,change,always" live:"true"`
 }
 
 // Limits bound what clients may use.
 type Limits struct {
 	// MaxClientConn is the most clients of this proxy; 0 = unlimited. Default:
 	// 10000.
-	MaxClientConn int `toml:"max_client_conn"`
+	MaxClientConn int `toml:"max_client_conn" live:"true"`
 	// ClientLoginTimeout is the time from connecting to having proved who one
 	// is, the TLS handshake included; 0 = unlimited. Default: 60s.
-	ClientLoginTimeout Duration `toml:"client_login_timeout"`
+	ClientLoginTimeout Duration `toml:"client_login_timeout" live:"true"`
 	// ClientIdleTimeout ends a client that sent nothing for so long. Default: 0.
-	ClientIdleTimeout Duration `toml:"client_idle_timeout"`
+	ClientIdleTimeout Duration `toml:"client_idle_timeout" live:"true"`
 	// IdleTransactionTimeout ends a client that sent nothing for so long in a
 	// transaction. Default: 0.
-	IdleTransactionTimeout Duration `toml:"idle_transaction_timeout"`
+	IdleTransactionTimeout Duration `toml:"idle_transaction_timeout" live:"true"`
 	// TransactionTimeout ends a client whose transaction takes longer. Default:
 	// 0.
-	TransactionTimeout Duration `toml:"transaction_timeout"`
+	TransactionTimeout Duration `toml:"transaction_timeout" live:"true"`
 	// QueryTimeout cancels a statement that takes longer. Default: 0.
-	QueryTimeout Duration `toml:"query_timeout"`
+	QueryTimeout Duration `toml:"query_timeout" live:"true"`
 }
 
 // Wake is when tenants' Postgres starts and stops.
@@ -251,7 +259,7 @@ type HTTP struct {
 type Log struct {
 	// Level is the least that is written: "debug", "info", "warn" or "error".
 	// Default: "info".
-	Level string `toml:"level" oneof:"debug,info,warn,error"`
+	Level string `toml:"level" oneof:"debug,info,warn,error" live:"true"`
 	// Format is "text", "json", or "" for text on a terminal and JSON elsewhere.
 	// Default: "".
 	Format string `toml:"format" oneof:",text,json"`
@@ -261,8 +269,8 @@ type Log struct {
 type Drain struct {
 	// Grace is how long Postern goes on as before after a signal, with /readyz
 	// failing already, so that load balancers can look away. Default: 0.
-	Grace Duration `toml:"grace"`
+	Grace Duration `toml:"grace" live:"true"`
 	// Timeout is how long clients then have to finish; 0 = they are ended at
 	// once. Default: 10s.
-	Timeout Duration `toml:"timeout"`
+	Timeout Duration `toml:"timeout" live:"true"`
 }

@@ -34,6 +34,8 @@ pool.default_pool_size = 20
 pool.min_pool_size = 0
 pool.reserve_pool_size = 0
 pool.reserve_pool_timeout = "5s"
+pool.max_db_connections = 0
+pool.max_server_connections = 0
 pool.max_prepared_statements = 200
 pool.server_idle_timeout = "10m"
 pool.server_lifetime = "1h"
@@ -129,6 +131,7 @@ func TestExampleShowsEverySetting(t *testing.T) {
 		delete(comments, s.key)
 		later := strings.Contains(comment, "Not yet in effect.")
 		secret := strings.Contains(comment, "[secret]")
+		restart := strings.Contains(comment, "Needs a restart.")
 		switch {
 		case !found:
 			t.Errorf("%s is missing", s.key)
@@ -136,6 +139,8 @@ func TestExampleShowsEverySetting(t *testing.T) {
 			t.Errorf("%s has no comment", s.key)
 		case later != (s.tag.Get("later") != ""):
 			t.Errorf("%s: the comment says not yet in effect: %v", s.key, later)
+		case restart == s.changeable():
+			t.Errorf("%s: the comment says that it needs a restart: %v", s.key, restart)
 		case secret != s.secret():
 			t.Errorf("%s: the comment says secret: %v", s.key, secret)
 		}

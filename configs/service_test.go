@@ -39,6 +39,7 @@ func TestService(t *testing.T) {
 		"Service.KillMode":                 "process", // stopping Postern stops no tenant
 		"Service.KillSignal":               "SIGTERM",
 		"Service.ExecStart":                "/usr/local/bin/postern serve --config /etc/postern/postern.toml",
+		"Service.ExecReload":               "/bin/kill -HUP $MAINPID",
 		"Service.RestartPreventExitStatus": "2",
 		"Service.Environment":              "POSTERN_DATA_DIR=/var/lib/postern",
 		"Service.StateDirectory":           "postern",

@@ -17,6 +17,8 @@ type account struct {
 	tenant   *catalog.Tenant // as it was at login
 	dialer   *dialer
 	counter  *relay.Counter // of the tenant
+	// defaultMode is the pool mode of who asks for none, as it was at login.
+	defaultMode string
 
 	// In transaction mode: which server connections the client can use, and what it
 	// asked for at login beyond that.

@@ -37,7 +37,7 @@ func (s *session) Attach(ctx context.Context, want relay.Settings) (engine.Peer,
 
 // attachAlone makes a server connection that is the session's to its end.
 func (s *session) attachAlone(ctx context.Context) (engine.Peer, error) {
-	backend, err := s.connect(ctx)
+	backend, err := s.connectAlone(ctx)
 	if err != nil {
 		return engine.Peer{}, err
 	}
@@ -70,7 +70,7 @@ func (s *session) news(told, parameters map[string]string) []byte {
 // client's role. What the backend itself refuses is an *engine.LastWords, all
 // else a *wire.Error, unless ctx has ended.
 func (s *session) connect(ctx context.Context) (*pool.Server, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, s.server.config.WakeTimeout, errWakeTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, s.server.settings().WakeTimeout, errWakeTimeout)
 	defer cancel()
 	if err := s.wake(ctx); err != nil {
 		return nil, err

@@ -19,7 +19,7 @@ func (s *session) authenticate() error {
 		return err
 	}
 	s.enter(authenticating)
-	if t == nil && s.server.config.ShowUnknownTenants {
+	if t == nil && s.server.settings().ShowUnknownTenants {
 		return &wire.Error{
 			Code:    wire.InvalidCatalogName,
 			Message: fmt.Sprintf("tenant %q does not exist", s.identity.Tenant),

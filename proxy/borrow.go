@@ -49,10 +49,12 @@ func (s *session) fits(lease *pool.Lease, m *memory, want relay.Settings) bool {
 
 // borrow waits for a server connection of the pool and makes it the client's.
 func (s *session) borrow(ctx context.Context, want relay.Settings) (engine.Peer, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, s.server.config.QueryWaitTimeout, errQueryWait)
+	ctx, cancel := context.WithTimeoutCause(ctx, s.server.settings().QueryWaitTimeout, errQueryWait)
 	defer cancel()
-	if err := s.wake(ctx); err != nil {
-		return engine.Peer{}, s.waitFailure(ctx, err)
+	if !s.server.pools.Paused(s.poolKey.Tenant) { // else who lends again wakes it
+		if err := s.wake(ctx); err != nil {
+			return engine.Peer{}, s.waitFailure(ctx, err)
+		}
 	}
 	s.enter(connecting)
 	for again := true; ; again = false {
@@ -104,7 +106,7 @@ var errQueryWait = &wire.Error{
 // waitFailure is err, unless the wait has ended by query_wait_timeout.
 func (s *session) waitFailure(ctx context.Context, err error) error {
 	if context.Cause(ctx) == errQueryWait {
-		return s.lastWords(errQueryWait)
+		return s.queryWait()
 	}
 	return err
 }
@@ -112,7 +114,7 @@ func (s *session) waitFailure(ctx context.Context, err error) error {
 // mustReset reports whether what another client has left on the connection, seen
 // or not, must go first (pool.reset = "change").
 func (s *session) mustReset(m *memory) bool {
-	return s.server.config.Reset == ResetChange && m.user != 0 && m.user != s.number
+	return s.server.settings().Reset == ResetChange && m.user != 0 && m.user != s.number
 }
 
 // restore brings the client's settings into effect. A *wire.Error is what the
@@ -171,7 +173,7 @@ func (s *session) Release(peer engine.Peer, returned engine.Return) {
 	s.pooled.lease = nil
 	arrived := s.pooled.cancels.wait()
 	s.mu.Unlock()
-	always := s.server.config.Reset == ResetAlways
+	always := s.server.settings().Reset == ResetAlways
 	switch {
 	case arrived == nil && returned.Broken:
 		lease.Release(false)

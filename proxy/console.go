@@ -15,15 +15,11 @@ import (
 
 // Console leads clients to package admin: those that name no tenant and ask for
 // the database "postern", or "pgbouncer" as scripts do. Its users are its own, and
-// no tenant's. It is open to them whatever the state of catalog and tenants, and
+// no tenant's (Settings.AdminUsers, StatsUsers). It is open to them whatever the state of catalog and tenants, and
 // however many clients there are.
 type Console struct {
 	// Admin answers the commands. Required.
 	Admin *admin.Console
-	// AdminUsers may do everything, StatsUsers may look: verifiers by name
-	// ("SCRAM-SHA-256$…"; auth.admin_users, auth.stats_users). With neither, there
-	// is no console.
-	AdminUsers, StatsUsers map[string]string
 
 	mu   sync.Mutex
 	open map[*session]*admin.Session // under mu: sessions that have been greeted
@@ -39,7 +35,11 @@ const maxConsoles = 64
 // led to a tenant. A nil Console takes nobody.
 func (c *Console) takes(s *session, unidentified error) bool {
 	var unclear *wire.Error
-	return c != nil && len(c.AdminUsers)+len(c.StatsUsers) > 0 &&
+	if c == nil {
+		return false
+	}
+	users := s.server.settings()
+	return len(users.AdminUsers)+len(users.StatsUsers) > 0 &&
 		errors.As(unidentified, &unclear) && unclear.Kind == router.NoTenant &&
 		slices.Contains(consoleDatabases[:], s.identity.Database)
 }
@@ -76,10 +76,11 @@ func (c *Console) serve(s *session, welcome func()) {
 func (c *Console) authenticate(s *session) (admin.Login, error) {
 	s.enter(authenticating)
 	user := s.opening.Startup.User
-	text, isAdmin := c.AdminUsers[user]
+	users := s.server.settings()
+	text, isAdmin := users.AdminUsers[user]
 	known := isAdmin
 	if !known {
-		text, known = c.StatsUsers[user]
+		text, known = users.StatsUsers[user]
 	}
 	verifier, err := auth.ParseVerifier(text)
 	if err != nil {
@@ -159,6 +160,16 @@ func (c *Console) find(s *session) *admin.Session {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.open[s]
+}
+
+// sessions is how many it has.
+func (c *Console) sessions() int {
+	if c == nil {
+		return 0
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.open)
 }
 
 // end ends s with err if it is a session of the console.

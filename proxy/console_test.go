@@ -45,14 +45,16 @@ func newConsoleWorld(t *testing.T) *consoleWorld {
 	verifier := auth.NewVerifier(consolePassword).String()
 	w := &consoleWorld{began: make(chan struct{}, 1)}
 	w.console = &Console{
-		Admin:      admin.New(admin.Config{Traffic: holding{w.began}, Log: slog.New(slog.DiscardHandler)}),
-		AdminUsers: map[string]string{"ops": verifier, "broken": "md5…"},
-		StatsUsers: map[string]string{"looker": verifier},
+		Admin: admin.New(admin.Config{Traffic: holding{w.began}, Log: slog.New(slog.DiscardHandler)}),
 	}
 	w.server = New(Config{
 		Router: router.New(router.Config{}),
 		Secret: []byte("a secret of thirty-two bytes, yes"),
 		Log:    slog.New(slog.DiscardHandler),
+		Settings: Settings{
+			AdminUsers: map[string]string{"ops": verifier, "broken": "md5…"},
+			StatsUsers: map[string]string{"looker": verifier},
+		},
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -161,21 +163,24 @@ func TestConsoleLogin(t *testing.T) {
 // Without users there is no console, and whoever names no tenant is told how to.
 func TestNoConsole(t *testing.T) {
 	t.Parallel()
-	s := &session{account: &account{identity: router.Identity{Role: "ops", Database: "postern"}}}
+	s := &session{server: New(Config{}), account: &account{identity: router.Identity{Role: "ops", Database: "postern"}}}
+	defer s.server.Drain(t.Context())
 	unnamed := &wire.Error{Kind: router.NoTenant}
 	some := map[string]string{"ops": ""}
 	for i, test := range []struct {
 		console *Console
+		users   Settings
 		err     error
 		want    bool
 	}{
-		{nil, unnamed, false},
-		{&Console{}, unnamed, false},
-		{&Console{AdminUsers: some}, unnamed, true},
-		{&Console{StatsUsers: some}, unnamed, true},
-		{&Console{AdminUsers: some}, nil, false},
-		{&Console{AdminUsers: some}, &wire.Error{Kind: router.TenantConflict}, false},
+		{nil, Settings{AdminUsers: some}, unnamed, false},
+		{&Console{}, Settings{}, unnamed, false},
+		{&Console{}, Settings{AdminUsers: some}, unnamed, true},
+		{&Console{}, Settings{StatsUsers: some}, unnamed, true},
+		{&Console{}, Settings{AdminUsers: some}, nil, false},
+		{&Console{}, Settings{AdminUsers: some}, &wire.Error{Kind: router.TenantConflict}, false},
 	} {
+		s.server.Reconfigure(test.users)
 		if got := test.console.takes(s, test.err); got != test.want {
 			t.Errorf("%d: got %t", i, got)
 		}

@@ -63,7 +63,7 @@ var errWakeTimeout = errors.New("wake.timeout has passed")
 
 // ready wakes the tenant if need be.
 func (d *dialer) ready(ctx context.Context) (wake.Endpoint, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, d.server.config.WakeTimeout, errWakeTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, d.server.settings().WakeTimeout, errWakeTimeout)
 	defer cancel()
 	t, err := d.current(ctx)
 	if err != nil {
@@ -80,7 +80,7 @@ func (d *dialer) ready(ctx context.Context) (wake.Endpoint, error) {
 // that is just stopping or starting is tried again: not a byte of a client's was
 // sent. It is a pool.ConnectFunc.
 func (d *dialer) connect(ctx context.Context) (*pool.Server, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, d.server.config.WakeTimeout, errWakeTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, d.server.settings().WakeTimeout, errWakeTimeout)
 	defer cancel()
 	for pause := 10 * time.Millisecond; ; pause *= 2 {
 		endpoint, err := d.ready(ctx)
@@ -101,7 +101,7 @@ func (d *dialer) connect(ctx context.Context) (*pool.Server, error) {
 }
 
 func (d *dialer) dial(ctx context.Context, endpoint wake.Endpoint) (*pool.Server, error) {
-	ctx, cancel := context.WithTimeout(ctx, d.server.config.ConnectTimeout)
+	ctx, cancel := context.WithTimeout(ctx, d.server.settings().ConnectTimeout)
 	defer cancel()
 	target := pool.Target{Network: endpoint.Network, Address: endpoint.Address, TLS: endpoint.TLS}
 	if d.server.config.Loop != nil {

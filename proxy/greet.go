@@ -55,7 +55,7 @@ func (s *session) poolMode() string {
 	if s.identity.Replication != "" {
 		return router.Session
 	}
-	return cmp.Or(s.identity.PoolMode, s.tenant.PoolMode, s.server.config.PoolMode)
+	return cmp.Or(s.identity.PoolMode, s.tenant.PoolMode, s.defaultMode)
 }
 
 // pools reports whether the session is in transaction mode.
@@ -69,7 +69,7 @@ func (s *session) greetAlone(conversation conversation) ([]byte, error) {
 			return s.welcome.said, nil
 		}
 	}
-	backend, err := s.connect(s.ctx)
+	backend, err := s.connectAlone(s.ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -29,8 +29,8 @@ func TestNothingLeaks(t *testing.T) {
 			t.Parallel()
 			pg := pgtest.Start(t, pgtest.Config{})
 			w := newWorld(t, pg, func(c *proxy.Config) {
-				c.Pool = pool.Config{Size: 4, MaxConnections: 40}
-				c.Reset = reset
+				c.Settings.Pool = pool.Config{Size: 4, MaxConnections: 40}
+				c.Settings.Reset = reset
 			})
 			verifier := pg.Exec(t, "select rolpassword from pg_authid where rolname = 'app'")
 			var tenants []leaktest.Tenant

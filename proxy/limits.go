@@ -70,9 +70,9 @@ func (l Limits) exceeded(d engine.Doing) *wire.Error {
 func (s *Server) keepLimits() {
 	defer close(s.limitsKept)
 	canceled := make(map[*session]time.Time) // whose statement was told to end, and when
-	for sleep(s.life, s.config.Limits.pause()) {
-		if len(s.config.Limits.bounds()) > 0 {
-			s.enforce(s.config.Limits, canceled)
+	for sleep(s.life, s.settings().Limits.pause()) {
+		if limits := s.settings().Limits; len(limits.bounds()) > 0 {
+			s.enforce(limits, canceled)
 		}
 	}
 }

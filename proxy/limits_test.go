@@ -55,7 +55,7 @@ func TestLimits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, pg, func(c *proxy.Config) { c.Limits = test.limits })
+			w := newWorld(t, pg, func(c *proxy.Config) { c.Settings.Limits = test.limits })
 			conn := w.dial(t)
 			if test.before != "" {
 				if _, err := conn.Exec(t.Context(), test.before).ReadAll(); err != nil {
@@ -86,7 +86,7 @@ func TestLimits(t *testing.T) {
 func TestTransactionTimeoutCancels(t *testing.T) {
 	t.Parallel()
 	pg := pgtest.Start(t, pgtest.Config{})
-	w := newWorld(t, pg, func(c *proxy.Config) { c.Limits = proxy.Limits{Transaction: 50 * time.Millisecond} })
+	w := newWorld(t, pg, func(c *proxy.Config) { c.Settings.Limits = proxy.Limits{Transaction: 50 * time.Millisecond} })
 	conn := w.dial(t)
 	_, err := conn.Exec(t.Context(), "select pg_sleep(1000), 'too long'").ReadAll()
 	if code := codeOf(err); code != "25P04" && code != "57014" {
@@ -103,8 +103,8 @@ func TestQueryTimeoutWhileWaiting(t *testing.T) {
 	t.Parallel()
 	pg := pgtest.Start(t, pgtest.Config{})
 	w := newWorld(t, pg, func(c *proxy.Config) {
-		c.Limits = proxy.Limits{Query: 50 * time.Millisecond}
-		c.Pool = pool.Config{Size: 1}
+		c.Settings.Limits = proxy.Limits{Query: 50 * time.Millisecond}
+		c.Settings.Pool = pool.Config{Size: 1}
 	})
 	first, second := w.dial(t), w.dial(t)
 	if _, err := first.Exec(t.Context(), "begin").ReadAll(); err != nil {
@@ -129,7 +129,7 @@ func TestCounters(t *testing.T) {
 	for _, mode := range []string{"transaction", "session"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, pg, func(c *proxy.Config) { c.PoolMode = mode })
+			w := newWorld(t, pg, func(c *proxy.Config) { c.Settings.PoolMode = mode })
 			ctx := t.Context()
 			conn := w.dial(t)
 			var counted admin.Counters

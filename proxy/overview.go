@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"time"
 
-	"postern/catalog"
 	"postern/proxy/admin"
 	"postern/proxy/engine"
 	"postern/proxy/pool"
@@ -135,10 +134,11 @@ func (s *Server) KillClient(_ context.Context, number uint64) error {
 // closed when they come free; it fits admin.ServerConnections.
 func (s *Server) Reconnect(ctx context.Context, tenant string) error {
 	if tenant != "" {
-		if _, err := s.config.Catalog.Lookup(ctx, catalog.TenantID(tenant)); err != nil {
-			return admin.ErrUnknownTenant
+		uid, err := s.uidOf(ctx, tenant)
+		if err != nil {
+			return err
 		}
-		s.closeIdle(ctx, catalog.TenantID(tenant))
+		s.pools.CloseTenant(uid, "the console has said RECONNECT")
 		return nil
 	}
 	for _, p := range s.pools.Stats() {

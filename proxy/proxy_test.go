@@ -103,8 +103,10 @@ func newWorld(t *testing.T, pg *pgtest.Postgres, change func(*proxy.Config)) *wo
 		Gate:      w.gate,
 		Roles:     roles{w},
 		Secret:    []byte("a secret of thirty-two bytes, yes"),
-		TLS:       &tls.Config{Certificates: []tls.Certificate{w.authority.Certificate(t, "*.db.localhost", "localhost", "127.0.0.1")}},
 		Log:       log,
+		Settings: proxy.Settings{
+			TLS: &tls.Config{Certificates: []tls.Certificate{w.authority.Certificate(t, "*.db.localhost", "localhost", "127.0.0.1")}},
+		},
 	}
 	if os.Getenv("POSTERN_TEST_ENGINE") != "goroutine" { // where there is an event loop
 		loop, err := engine.NewLoop(engine.LoopConfig{Idle: func(lease any) { lease.(*pool.Lease).Inspect() }})
@@ -145,7 +147,7 @@ func (w *world) sleep(t *testing.T) {
 }
 
 // inSession is a change of newWorld for tests of session mode.
-func inSession(c *proxy.Config) { c.PoolMode = router.Session }
+func inSession(c *proxy.Config) { c.Settings.PoolMode = router.Session }
 
 // roles reads pg_authid as a test may: through psql's eyes.
 type roles struct{ *world }

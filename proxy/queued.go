@@ -33,7 +33,7 @@ func (s *session) Request(want relay.Settings, waiter engine.Waiter) bool {
 	s.mu.Lock()
 	s.pooled.wait = w
 	s.mu.Unlock()
-	w.timer.Reset(s.server.config.QueryWaitTimeout)
+	w.timer.Reset(s.server.settings().QueryWaitTimeout)
 	pools.Enqueue(&w.request, s.poolKey, s.dialer.connect, w.served)
 	return true
 }
@@ -62,7 +62,7 @@ func (s *session) endWait(w *queued) *queued {
 
 func (w *queued) timeOut() {
 	if w.session.endWait(w) != nil {
-		w.waiter.Deliver(engine.Peer{}, w.session.lastWords(errQueryWait))
+		w.waiter.Deliver(engine.Peer{}, w.session.queryWait())
 	}
 }
 
@@ -81,7 +81,7 @@ func (w *queued) take(lease *pool.Lease, err error) {
 		}
 	}
 	s.server.tasks.Go(func() {
-		ctx, cancel := context.WithTimeout(s.ctx, s.server.config.ConnectTimeout)
+		ctx, cancel := context.WithTimeout(s.ctx, s.server.settings().ConnectTimeout)
 		defer cancel()
 		if err != nil {
 			waiter.Deliver(engine.Peer{}, s.connectFailure(err))

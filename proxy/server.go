@@ -25,12 +25,15 @@ type Server struct {
 	admission *router.Admission
 	cancels   *cancelRegistry
 	pools     *pool.Group
-	relay     relay.Config
 	waits     sync.Pool // of *queued
 	accounts  accounts
 	numbers   atomic.Uint64 // of sessions, the last that was given
 	// activeServers counts server connections that a client in transaction mode has.
 	activeServers prometheus.Gauge
+
+	// current is the settings in effect, replaced under reconfiguring.
+	current       atomic.Pointer[inEffect]
+	reconfiguring sync.Mutex
 
 	// life ends, with a *wire.Error as its cause, when every session must.
 	life context.Context
@@ -51,11 +54,13 @@ type Server struct {
 // New returns a Server; see Config for what it must be given.
 func New(config Config) *Server {
 	config = config.withDefaults()
+	settings := config.Settings.withDefaults()
+	settings.Pool.Log = config.Log
 	s := &Server{
 		config:        config,
-		admission:     router.NewAdmission(config.MaxClients),
+		admission:     router.NewAdmission(settings.MaxClients),
 		cancels:       newCancelRegistry(config.Secret, config.Number),
-		pools:         pool.NewGroup(config.Pool),
+		pools:         pool.NewGroup(settings.Pool),
 		activeServers: config.Metrics.ServerConnections.WithLabelValues("active"),
 		listeners:     make(map[net.Listener]struct{}),
 		sessions:      make(map[*session]struct{}),
@@ -63,8 +68,7 @@ func New(config Config) *Server {
 		counters:      make(map[catalog.TenantID]*relay.Counter),
 		limitsKept:    make(chan struct{}),
 	}
-	s.relay.MaxStatements = max(0, config.MaxPreparedStatements)
-	s.relay.NoPins = config.NoPins
+	s.current.Store(s.effect(settings, &relay.Config{}))
 	s.life, s.end = context.WithCancelCause(context.Background())
 	config.Metrics.Watch(s.traffic)
 	go s.keepLimits()
@@ -104,7 +108,7 @@ func (s *Server) Serve(listener net.Listener) error {
 func (s *Server) start(conn net.Conn) {
 	session := newSession(s, conn)
 	s.mu.Lock()
-	refuse := s.draining || len(s.sessions) >= 2*s.config.MaxClients
+	refuse := s.draining || len(s.sessions) >= 2*s.settings().MaxClients
 	if !refuse {
 		s.sessions[session] = struct{}{}
 		s.tasks.Add(1)
@@ -134,20 +138,33 @@ var errDrained = &wire.Error{
 	Kind:    "drained",
 }
 
+// WaitForClients closes the listeners and returns when every client of a tenant
+// has left by itself, or ctx ends. Drain is to follow.
+func (s *Server) WaitForClients(ctx context.Context) {
+	s.stopListening()
+	ticker := time.NewTicker(lookAgain)
+	defer ticker.Stop()
+	for s.clients() > 0 {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // Drain closes the listeners, ends each session as soon as it is between
-// transactions, and returns when none is left. When ctx ends, the others are cut
-// off.
+// transactions, and returns when none is left; those of the console end last. When
+// ctx ends, the others are cut off.
 func (s *Server) Drain(ctx context.Context) {
-	s.mu.Lock()
-	s.draining = true
-	for listener := range s.listeners {
-		listener.Close()
+	for _, session := range s.stopListening() {
+		if s.config.Console.find(session) == nil {
+			session.endWhenIdle(errDrained)
+			session.release(errDrained)
+		}
 	}
-	sessions := make([]*session, 0, len(s.sessions))
-	for session := range s.sessions {
-		sessions = append(sessions, session)
-	}
-	s.mu.Unlock()
+	s.WaitForClients(ctx)
+	sessions := s.stopListening()
 	for _, session := range sessions {
 		session.endWhenIdle(errDrained)
 	}
@@ -167,4 +184,26 @@ func (s *Server) Drain(ctx context.Context) {
 	<-done
 	<-s.limitsKept
 	s.pools.Close()
+}
+
+// stopListening takes nobody new, and returns the sessions that there are.
+func (s *Server) stopListening() []*session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.draining = true
+	for listener := range s.listeners {
+		listener.Close()
+	}
+	sessions := make([]*session, 0, len(s.sessions))
+	for session := range s.sessions {
+		sessions = append(sessions, session)
+	}
+	return sessions
+}
+
+// clients is how many sessions there are but for those of the console.
+func (s *Server) clients() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sessions) - s.config.Console.sessions()
 }

@@ -87,7 +87,7 @@ func (s *session) newConversation() conversation {
 	pool := func(session *relay.Session) {
 		session.Count(s.counter)
 		if s.pooled != nil {
-			session.Pool(&s.server.relay, s.own)
+			session.Pool(s.server.current.Load().relay, s.own)
 		}
 	}
 	if s.looped() {
@@ -99,7 +99,7 @@ func (s *session) newConversation() conversation {
 func newSession(server *Server, conn net.Conn) *session {
 	s := &session{
 		server:  server,
-		account: &account{},
+		account: &account{defaultMode: server.settings().PoolMode},
 		login:   &login{},
 		id:      newSessionID(),
 		number:  server.numbers.Add(1),
@@ -224,7 +224,7 @@ func (s *session) logIn() (greeted bool) {
 // deadline bounds the login. The function it returns lifts the bound.
 func (s *session) deadline() (lift func()) {
 	conn := s.conn // the bare one, whatever wraps it later
-	conn.SetDeadline(s.began.Add(s.server.config.LoginTimeout))
+	conn.SetDeadline(s.began.Add(s.server.settings().LoginTimeout))
 	// A session that is told to end must not sit out its deadline.
 	stop := context.AfterFunc(s.ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	return sync.OnceFunc(func() {
@@ -253,7 +253,7 @@ func (s *session) handOver(loop *engine.LoopConversation) {
 // finish is the end of a session whose conversation has ended with err.
 func (s *session) finish(err error) {
 	if s.backend != nil && errors.Is(err, engine.ErrClientLost) && s.conversation.Busy() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), s.server.config.ConnectTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), s.server.settings().ConnectTimeout)
 		defer cancel()
 		if err := s.backend.Cancel(ctx); err != nil {
 			s.log().Debug("cannot cancel what the lost client left running", "error", err)
@@ -285,6 +285,7 @@ func (s *session) close() {
 func (s *session) closeBackend() {
 	if s.backend != nil {
 		s.backend.Close()
+		s.server.pools.Leave(s.tenant.UID)
 		s.server.config.Metrics.ServerConnections.WithLabelValues("active").Dec()
 	}
 }

@@ -185,7 +185,7 @@ func TestB30UnknownLooksLikeWrongPassword(t *testing.T) {
 
 func TestUnknownTenantShown(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, pgtest.Start(t, pgtest.Config{}), func(c *proxy.Config) { c.ShowUnknownTenants = true })
+	w := newWorld(t, pgtest.Start(t, pgtest.Config{}), func(c *proxy.Config) { c.Settings.ShowUnknownTenants = true })
 	target := w.target()
 	target.User = "app.nowhere"
 	expectFatal(t, target, "3D000")
@@ -228,7 +228,7 @@ func TestTLS(t *testing.T) {
 	}
 	t.Run("required", func(t *testing.T) {
 		t.Parallel()
-		w := newWorld(t, w.pg, func(c *proxy.Config) { c.RequireTLS = true })
+		w := newWorld(t, w.pg, func(c *proxy.Config) { c.Settings.RequireTLS = true })
 		expectFatal(t, w.target(), "28000")
 	})
 }
@@ -305,7 +305,7 @@ func TestPasswordChangedBySQL(t *testing.T) {
 
 func TestPoolOfClientsIsBounded(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, pgtest.Start(t, pgtest.Config{}), func(c *proxy.Config) { c.MaxClients = 1 })
+	w := newWorld(t, pgtest.Start(t, pgtest.Config{}), func(c *proxy.Config) { c.Settings.MaxClients = 1 })
 	first := pgtest.Connect(t, w.target())
 	expectFatal(t, w.target(), "53300")
 	first.Terminate()
@@ -324,7 +324,7 @@ func TestPoolOfClientsIsBounded(t *testing.T) {
 // A25: one absolute deadline, however the stranger spends it.
 func TestA25LoginTimeout(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, pgtest.Start(t, pgtest.Config{}), func(c *proxy.Config) { c.LoginTimeout = 100 * time.Millisecond })
+	w := newWorld(t, pgtest.Start(t, pgtest.Config{}), func(c *proxy.Config) { c.Settings.LoginTimeout = 100 * time.Millisecond })
 	conn, err := net.Dial("tcp", w.address)
 	if err != nil {
 		t.Fatal(err)

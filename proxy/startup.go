@@ -9,9 +9,10 @@ import (
 func (s *session) startup() error {
 	s.enter(starting)
 	var err error
+	settings := s.server.settings()
 	s.opening, err = wire.Negotiate(s.conn, wire.NegotiateOptions{
-		TLS:        s.server.config.TLS,
-		RequireTLS: s.server.config.RequireTLS,
+		TLS:        settings.TLS,
+		RequireTLS: settings.RequireTLS,
 	})
 	s.conn = s.opening.Conn
 	if state := s.opening.TLS; state != nil {

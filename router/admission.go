@@ -5,17 +5,24 @@ import "sync/atomic"
 // Admission bounds the clients of a proxy. Limits of a tenant or a role come
 // with quotas.
 type Admission struct {
-	max  int64
+	max  atomic.Int64
 	used atomic.Int64
 }
 
 // NewAdmission returns an Admission for at most max clients at once.
-func NewAdmission(max int) *Admission { return &Admission{max: int64(max)} }
+func NewAdmission(max int) *Admission {
+	a := &Admission{}
+	a.Resize(max)
+	return a
+}
+
+// Resize changes the bound. Clients beyond a lower one stay.
+func (a *Admission) Resize(max int) { a.max.Store(int64(max)) }
 
 // Admit returns the right to hold one client connection, or false if there is no
 // room. Whoever gets a Ticket releases it.
 func (a *Admission) Admit() (*Ticket, bool) {
-	if a.used.Add(1) > a.max {
+	if a.used.Add(1) > a.max.Load() {
 		a.used.Add(-1)
 		return nil, false
 	}

@@ -24,6 +24,25 @@ func TestAdmission(t *testing.T) {
 	second.Release()
 }
 
+func TestAdmissionResize(t *testing.T) {
+	t.Parallel()
+	a := NewAdmission(2)
+	first, _ := a.Admit()
+	second, _ := a.Admit()
+	a.Resize(1) // who is in stays
+	first.Release()
+	if _, ok := a.Admit(); ok {
+		t.Error("admitted beyond the new bound")
+	}
+	second.Release()
+	a.Resize(3)
+	for range 3 {
+		if _, ok := a.Admit(); !ok {
+			t.Error("refused within the new bound")
+		}
+	}
+}
+
 func TestAdmissionNeverExceedsItsBound(t *testing.T) {
 	t.Parallel()
 	a := NewAdmission(10)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"postern/catalog"
+	"postern/configs"
 	"postern/proxy"
 	"postern/proxy/admin"
 	"postern/proxy/wire"
@@ -21,16 +22,16 @@ func (d *daemon) console() *proxy.Console {
 		Admin: admin.New(admin.Config{
 			Connections: around,
 			Tenants:     around,
+			Traffic:     around,
 			Sessions:    around,
 			Servers:     around,
 			Instances:   around,
 			Stats:       func() []admin.Stats { return d.proxy.Stats() },
-			Settings:    func() []admin.Setting { return consoleSettings(d.config, nil) },
+			Process:     around,
+			Settings:    func() []admin.Setting { return consoleSettings(d.config(), configs.Changeable) },
 			Version:     readVersion().Version,
 			Log:         d.log,
 		}),
-		AdminUsers: d.config.Auth.AdminUsers,
-		StatsUsers: d.config.Auth.StatsUsers,
 	}
 }
 
@@ -46,12 +47,44 @@ func (s surroundings) KillClient(ctx context.Context, id uint64) error {
 	return s.proxy.KillClient(ctx, id)
 }
 
-// Kill is not there: new clients would have to wait until RESUME.
-func (s surroundings) Kill(context.Context, string) error {
-	return &wire.Error{
-		Code: wire.FeatureNotSupported, Message: "KILL is not supported", Kind: "console",
-		Hint: "Use KILL_CLIENT, or 'postern tenant pause'.",
+func (s surroundings) Kill(ctx context.Context, tenant string) error {
+	return s.proxy.Kill(ctx, tenant)
+}
+
+func (s surroundings) Pause(ctx context.Context, tenant string) error {
+	return s.proxy.Pause(ctx, tenant)
+}
+
+func (s surroundings) Resume(ctx context.Context, tenant string) error {
+	return s.proxy.Resume(ctx, tenant)
+}
+
+func (s surroundings) Paused() bool { return s.proxy.Paused() }
+
+// Reload implements admin.Process.
+func (s surroundings) Reload(context.Context) error {
+	err := s.reload()
+	if err == nil {
+		return nil
 	}
+	failure := &wire.Error{
+		Code: wire.ConfigFileError, Message: "the configuration was not reloaded: " + err.Error(), Kind: "console",
+		Hint: "Nothing has changed. Mend the configuration, then RELOAD again.",
+	}
+	var restart *restartNeededError
+	if errors.As(err, &restart) {
+		failure.Hint = "Nothing has changed. Take the change back, or restart Postern."
+	}
+	return failure
+}
+
+// Shutdown implements admin.Process.
+func (s surroundings) Shutdown(_ context.Context, mode admin.ShutdownMode) error {
+	asked := map[admin.ShutdownMode]ending{
+		admin.Immediately: now, admin.WaitForServers: afterServers, admin.WaitForClients: afterClients,
+	}
+	s.ask(asked[mode])
+	return nil
 }
 
 func (s surroundings) Reconnect(ctx context.Context, tenant string) error {
@@ -68,14 +101,16 @@ func (s surroundings) Tenants(ctx context.Context) ([]admin.Tenant, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool := s.config.Pool
+	config := s.config()
+	pool := config.Pool
 	listed := make([]admin.Tenant, 0, len(tenants))
 	for _, t := range tenants {
 		shown := admin.Tenant{
 			ID: string(t.ID), State: string(t.State), Driver: t.Driver, Region: t.Region,
 			PoolSize: pool.DefaultPoolSize, MinPoolSize: pool.MinPoolSize, ReservePoolSize: pool.ReservePoolSize,
 			ServerLifetime: time.Duration(pool.ServerLifetime), PoolMode: pool.PoolMode,
-			MaxClients: s.config.Limits.MaxClientConn, Disabled: t.State == catalog.Paused,
+			MaxServers: pool.MaxDBConnections, MaxClients: config.Limits.MaxClientConn,
+			Paused: s.proxy.PausedTenant(t.UID), Disabled: t.State == catalog.Paused,
 			AwakeBecause: s.proxy.AwakeBecause(t.ID),
 		}
 		if t.PoolMode != "" {

@@ -18,7 +18,7 @@ import (
 // scripts look for them.
 var pgbouncerSettings = [...]string{
 	"unix_socket_dir", "admin_users", "stats_users",
-	"pool_mode", "default_pool_size", "min_pool_size", "reserve_pool_size", "reserve_pool_timeout",
+	"pool_mode", "default_pool_size", "min_pool_size", "reserve_pool_size", "reserve_pool_timeout", "max_db_connections",
 	"max_prepared_statements", "server_idle_timeout", "server_lifetime", "server_connect_timeout", "query_wait_timeout",
 	"max_client_conn", "client_login_timeout", "client_idle_timeout", "idle_transaction_timeout", "transaction_timeout", "query_timeout",
 }

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"sync/atomic"
 	"syscall"
@@ -36,12 +34,19 @@ import (
 // daemon is one running Postern: what serve and dev have in common. It is built
 // whole by newDaemon, so that nothing is listened on before everything is right.
 type daemon struct {
-	config  configs.Config
-	dataDir string
-	log     *slog.Logger
+	// inEffect is the configuration that the daemon obeys; reload replaces it.
+	inEffect atomic.Pointer[configs.Config]
+	dataDir  string
+	log      *slog.Logger
 	// urlByHostname: DSNs name the tenant by its host name, which clients can
 	// resolve.
 	urlByHostname bool
+	// reloads is how the configuration can change. The zero value is never.
+	reloads reloads
+	// interrupted is what SIGINT means; 0 is draining.
+	interrupted ending
+	// endings are what the console has asked for.
+	endings chan ending
 
 	store    store
 	cache    *catalog.Cache
@@ -60,7 +65,8 @@ type daemon struct {
 // newDaemon builds a daemon over store and listens. It calls closeStore when it
 // is closed or could not be built. The caller runs it and closes it.
 func newDaemon(ctx context.Context, config configs.Config, dataDir string, store store, closeStore func(), drivers driverOptions, log *slog.Logger) (_ *daemon, err error) {
-	d := &daemon{config: config, dataDir: dataDir, log: log, store: store, registry: prometheus.NewRegistry()}
+	d := &daemon{dataDir: dataDir, log: log, store: store, registry: prometheus.NewRegistry(), endings: make(chan ending, 8)}
+	d.inEffect.Store(&config)
 	d.closers = append(d.closers, closeStore)
 	defer func() {
 		if err != nil {
@@ -76,6 +82,7 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 	if err != nil {
 		return nil, err
 	}
+	d.reloads.tls = tlsConfig
 	d.cache = catalog.NewCache(catalog.CacheConfig{
 		Store:       store,
 		MaxAge:      time.Duration(config.Catalog.PollInterval),
@@ -117,41 +124,16 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 		Router: router.New(router.Config{
 			Domains: config.Router.Domains, Separator: config.Router.Separator, Hostnames: d.cache,
 		}),
-		Catalog:            d.cache,
-		Greetings:          store,
-		Gate:               d.gate,
-		Roles:              d.tenants,
-		Secret:             secret,
-		TLS:                tlsConfig,
-		RequireTLS:         config.TLS.Mode == "require",
-		ShowUnknownTenants: !config.Auth.HideUnknownTenants,
-		MaxClients:         capOf(config.Limits.MaxClientConn),
-		LoginTimeout:       bound(config.Limits.ClientLoginTimeout),
-		WakeTimeout:        bound(config.Wake.Timeout),
-		ConnectTimeout:     bound(config.Pool.ServerConnectTimeout),
-		PoolMode:           config.Pool.PoolMode,
-		Pool: pool.Config{
-			Size:           config.Pool.DefaultPoolSize,
-			MinSize:        config.Pool.MinPoolSize,
-			ReserveSize:    config.Pool.ReservePoolSize,
-			ReserveTimeout: time.Duration(config.Pool.ReservePoolTimeout),
-			IdleTimeout:    time.Duration(config.Pool.ServerIdleTimeout),
-			Lifetime:       time.Duration(config.Pool.ServerLifetime),
-		},
-		Limits: proxy.Limits{
-			ClientIdle:      time.Duration(config.Limits.ClientIdleTimeout),
-			IdleTransaction: time.Duration(config.Limits.IdleTransactionTimeout),
-			Transaction:     time.Duration(config.Limits.TransactionTimeout),
-			Query:           time.Duration(config.Limits.QueryTimeout),
-		},
-		QueryWaitTimeout:      bound(config.Pool.QueryWaitTimeout),
-		MaxPreparedStatements: statementsOf(config.Pool.MaxPreparedStatements),
-		NoPins:                !config.Pool.Pin,
-		Reset:                 proxy.Reset(config.Pool.Reset),
-		Loop:                  loop,
-		Console:               d.console(),
-		Metrics:               metrics,
-		Log:                   log,
+		Catalog:   d.cache,
+		Greetings: store,
+		Gate:      d.gate,
+		Roles:     d.tenants,
+		Secret:    secret,
+		Loop:      loop,
+		Console:   d.console(),
+		Metrics:   metrics,
+		Log:       log,
+		Settings:  proxySettings(config, tlsConfig),
 	})
 	d.closers = append(d.closers, d.endSessions)
 	d.api = api.New(api.Config{
@@ -179,9 +161,7 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 // run serves until ctx ends, then drains. Everything that it started has ended
 // when it returns, but for the instances.
 func (d *daemon) run(ctx context.Context) error {
-	for _, name := range d.config.NotYet() {
-		d.log.Warn("this setting has no effect yet", "setting", name)
-	}
+	d.warnNotYet()
 	group, working := errgroup.WithContext(ctx)
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -200,9 +180,9 @@ func (d *daemon) run(ctx context.Context) error {
 	})
 	group.Go(func() error { return d.emptyTrash(background) })
 	group.Go(func() error { return returnMemory(background) })
+	group.Go(func() error { return d.followConfiguration(background) })
 	group.Go(func() error {
-		<-working.Done()
-		d.drain()
+		d.end(working)
 		stop()
 		public.Close()
 		return api.Close()
@@ -210,23 +190,6 @@ func (d *daemon) run(ctx context.Context) error {
 	d.log.Info("ready", "postgres", d.listeners.postgres.Addr().String(),
 		"http", d.listeners.http.Addr().String(), "data_dir", d.dataDir)
 	return group.Wait()
-}
-
-// drain lets the clients finish; a signal that comes meanwhile ends the wait.
-func (d *daemon) drain() {
-	d.draining.Store(true)
-	again, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	d.log.Info("draining", "grace", d.config.Drain.Grace.String(), "timeout", d.config.Drain.Timeout.String())
-	if grace := time.Duration(d.config.Drain.Grace); grace > 0 {
-		select {
-		case <-time.After(grace):
-		case <-again.Done():
-		}
-	}
-	ctx, cancel := context.WithTimeout(again, time.Duration(d.config.Drain.Timeout))
-	defer cancel()
-	d.proxy.Drain(ctx)
 }
 
 // endSessions ends those that a drain has left, and the pools; it is for close.
@@ -303,28 +266,6 @@ func ended(ctx context.Context, err error) error {
 	return err
 }
 
-// unbounded stands for a timeout that is off, and for a cap that is none.
-const (
-	unbounded = 100 * 365 * 24 * time.Hour
-	uncapped  = 1 << 30
-)
-
-// bound returns a timeout as the packages take it; 0 is off in a configuration.
-func bound(d configs.Duration) time.Duration {
-	if d == 0 {
-		return unbounded
-	}
-	return time.Duration(d)
-}
-
-// capOf is bound for a cap.
-func capOf(n int) int {
-	if n == 0 {
-		return uncapped
-	}
-	return n
-}
-
 // newLoop starts the event loop if the configuration wants one and the system has
 // one; nil if not.
 func newLoop(setting string) (*engine.Loop, error) {
@@ -341,33 +282,12 @@ func newLoop(setting string) (*engine.Loop, error) {
 	return loop, nil
 }
 
-// statementsOf is a number of prepared statements as package proxy takes it.
-func statementsOf(n int) int {
-	if n == 0 {
-		return -1
-	}
-	return n
-}
-
 // newCredential makes the verifier of a password, and the password if it is "".
 func newCredential(password string) (verifier, pw string, err error) {
 	if password == "" {
 		password = auth.NewPassword()
 	}
 	return auth.NewVerifier(password).String(), password, nil
-}
-
-// newLogger returns the log that the configuration asks for.
-func newLogger(config configs.Log, w io.Writer, terminal bool) (*slog.Logger, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(config.Level)); err != nil {
-		return nil, fmt.Errorf("log.level: %w", err)
-	}
-	options := &slog.HandlerOptions{Level: level}
-	if config.Format == "text" || config.Format == "" && terminal {
-		return slog.New(slog.NewTextHandler(w, options)), nil
-	}
-	return slog.New(slog.NewJSONHandler(w, options)), nil
 }
 
 // lockDataDir makes the data directory and takes its lock, which one Postern

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"os"
+	"os/signal"
 	"path/filepath"
 	"time"
 
@@ -35,8 +38,11 @@ type developer struct {
 	dataDir     string
 	keepRunning bool
 	drivers     driverOptions
+	overrides   map[string]string // by flags
 	config      configs.Config
 	log         *slog.Logger
+	level       *slog.LevelVar
+	hangups     chan os.Signal
 }
 
 // newDevCommand returns `postern dev`.
@@ -51,18 +57,20 @@ authority, the process driver and the API, all within the data directory. The
 first run makes the tenant "demo" and prints how to connect to it.
 
 INT or TERM drains, suspends every tenant and stops the catalog; a second signal
-does not wait for clients. After a crash the next start finds what still runs.`,
+does not wait for clients. HUP reads the files again that the environment names. After a crash the next start finds what still runs.`,
 		Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			overrides := map[string]string{}
+			d.overrides = map[string]string{}
 			for key, flag := range map[string]*string{
 				"listen.postgres": &listen, "http.listen": &httpListen, "wake.process.pg_user": &pgUser, "wake.idle_timeout": &idleTimeout,
 			} {
 				if *flag != "" {
-					overrides[key] = *flag
+					d.overrides[key] = *flag
 				}
 			}
-			return d.prepare(cmd.Context(), overrides)
+			d.hangups = catchHangups()
+			defer signal.Stop(d.hangups)
+			return d.prepare(cmd.Context())
 		},
 	}
 	flags := cmd.Flags()
@@ -77,17 +85,15 @@ does not wait for clients. After a crash the next start finds what still runs.`,
 }
 
 // prepare checks everything that can be wrong before anything is started.
-func (d *developer) prepare(ctx context.Context, overrides map[string]string) (err error) {
+func (d *developer) prepare(ctx context.Context) (err error) {
 	d.drivers.search.Env = d.app.getenv
 	if d.dataDir, err = d.app.absoluteDataDir(d.dataDir); err != nil {
 		return err
 	}
-	base := configs.Default()
-	base.Router.Domains = []string{devDomain}
-	if d.config, err = base.Overlay("", d.app.env, overrides); err != nil {
+	if d.config, err = d.read(); err != nil {
 		return err
 	}
-	if d.log, err = newLogger(d.config.Log, d.app.stderr, d.app.terminal); err != nil {
+	if d.log, d.level, err = newLogger(d.config.Log, d.app.stderr, d.app.terminal); err != nil {
 		return err
 	}
 	installations, user, err := d.drivers.postgres(ctx, d.config.Wake.Process)
@@ -99,14 +105,46 @@ func (d *developer) prepare(ctx context.Context, overrides map[string]string) (e
 		return err
 	}
 	defer lock.Close()
-	if len(d.config.TLS.Certificates) == 0 {
-		certificate, err := devCertificate(d.dataDir, time.Now())
-		if err != nil {
-			return err
-		}
-		d.config.TLS.Certificates = []configs.Certificate{certificate}
+	if err := d.certify(&d.config); err != nil {
+		return err
 	}
 	return d.withCatalog(ctx, installations, user)
+}
+
+// read returns the configuration of flags and environment.
+func (d *developer) read() (configs.Config, error) {
+	base := configs.Default()
+	base.Router.Domains = []string{devDomain}
+	return base.Overlay("", d.app.env, d.overrides)
+}
+
+// certify adds the certificate that dev makes, if there is no other.
+func (d *developer) certify(config *configs.Config) error {
+	if len(config.TLS.Certificates) > 0 {
+		return nil
+	}
+	certificate, err := devCertificate(d.dataDir, time.Now())
+	if err == nil {
+		config.TLS.Certificates = []configs.Certificate{certificate}
+	}
+	return err
+}
+
+// readAgain is read for a reload, with what dev has added at its start.
+func (d *developer) readAgain() (configs.Config, error) {
+	config, err := d.read()
+	if err != nil {
+		return config, err
+	}
+	if _, ok := config.Auth.AdminUsers[consoleUser]; !ok {
+		users := maps.Clone(config.Auth.AdminUsers)
+		if users == nil {
+			users = map[string]string{}
+		}
+		users[consoleUser] = d.config.Auth.AdminUsers[consoleUser]
+		config.Auth.AdminUsers = users
+	}
+	return config, d.certify(&config)
 }
 
 // withCatalog starts the catalog's own instance, which is no tenant, around run.
@@ -157,6 +195,7 @@ func (d *developer) run(ctx context.Context, catalogEndpoint wake.Endpoint) erro
 		return err
 	}
 	defer daemon.close()
+	daemon.reloadFrom(source{read: d.readAgain, level: d.level, hangups: d.hangups, first: fingerprintOf("", d.config)})
 	if err := writeConsoleDSN(d.dataDir, daemon.listeners.postgres.Addr(), password); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os/signal"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -17,25 +18,34 @@ func newServeCommand(a *app) *cobra.Command {
 		Short: "Run one proxy of a fleet",
 		Long: `Run one proxy of a fleet, from a TOML file: see 'postern config example'.
 
-It runs until it gets INT or TERM, then lets its clients finish for drain.timeout;
-a second signal ends them at once. Instances that it started run on, and are
-found again by the next start.`,
+TERM lets the clients finish for drain.timeout, then it ends; INT waits until each
+is between transactions, however long that takes; a second signal ends them at
+once. HUP, and a change of the file, reloads the configuration. Instances that it
+started run on, and are found again by the next start.`,
 		Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			config, err := configs.Load(file, a.env, nil)
+			hangups := catchHangups()
+			defer signal.Stop(hangups)
+			read := func() (configs.Config, error) {
+				config, err := configs.Load(file, a.env, nil)
+				if err != nil {
+					return configs.Config{}, err
+				}
+				return config, config.Complete()
+			}
+			config, err := read()
 			if err != nil {
 				return err
 			}
-			if err := config.Complete(); err != nil {
-				return err
-			}
+			from := source{read: read, file: file, hangups: hangups, first: fingerprintOf(file, config)}
 			if dataDir, err = a.absoluteDataDir(dataDir); err != nil {
 				return err
 			}
-			log, err := newLogger(config.Log, a.stderr, a.terminal)
+			log, level, err := newLogger(config.Log, a.stderr, a.terminal)
 			if err != nil {
 				return err
 			}
+			from.level = level
 			lock, err := lockDataDir(dataDir)
 			if err != nil {
 				return err
@@ -51,6 +61,8 @@ found again by the next start.`,
 				return err
 			}
 			defer d.close()
+			d.reloadFrom(from)
+			d.interrupted = afterServers
 			d.urlByHostname = len(config.Router.Domains) > 0 && len(config.TLS.Certificates) > 0
 			return d.run(cmd.Context())
 		},

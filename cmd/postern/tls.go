@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
+	"crypto"
 	"crypto/tls"
 	"fmt"
+	"slices"
 
 	"postern/configs"
 )
@@ -30,4 +33,17 @@ func clientTLS(config configs.TLS) (*tls.Config, error) {
 		return nil, nil
 	}
 	return result, nil
+}
+
+// sameTLS reports whether two configurations of clientTLS offer the same.
+func sameTLS(a, b *tls.Config) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.MinVersion == b.MinVersion && slices.EqualFunc(a.Certificates, b.Certificates, sameCertificate)
+}
+
+func sameCertificate(a, b tls.Certificate) bool {
+	key, ok := a.PrivateKey.(interface{ Equal(crypto.PrivateKey) bool })
+	return ok && key.Equal(b.PrivateKey) && slices.EqualFunc(a.Certificate, b.Certificate, bytes.Equal)
 }

@@ -20,10 +20,10 @@ func (d *daemon) url(t *catalog.Tenant, role, password, database string) string 
 	}
 	u := url.URL{Scheme: "postgres", Path: "/" + database}
 	if d.urlByHostname {
-		host = string(t.ID) + "." + d.config.Router.Domains[0]
+		host = string(t.ID) + "." + d.config().Router.Domains[0]
 		u.RawQuery = "sslmode=verify-full"
 	} else {
-		role += d.config.Router.Separator + string(t.ID)
+		role += d.config().Router.Separator + string(t.ID)
 	}
 	u.Host = net.JoinHostPort(host, port)
 	u.User = url.User(role)

@@ -37,7 +37,7 @@ func commands() []command {
 			}
 			return c.Traffic.Resume(ctx, tenant)
 		})},
-		{keyword: "KILL", usage: "<tenant>", plan: onTenant("KILL", func(ctx context.Context, c Config, tenant string) error {
+		{keyword: "KILL", usage: "[<tenant>]", plan: onTenantOrAll("KILL", func(ctx context.Context, c Config, tenant string) error {
 			if c.Sessions == nil {
 				return notHere()
 			}

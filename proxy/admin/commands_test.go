@@ -49,7 +49,7 @@ func TestCommands(t *testing.T) {
 		{"PAUSE nobody", "", "3D000"},
 		{"PAUSE acme zoo", "", "42601"},
 		{"PAUSE ''", "", "42601"},
-		{"KILL", "", "42601"},
+		{"KILL acme zoo", "", "42601"},
 		{"KILL nobody", "", "3D000"},
 		{"KILL_CLIENT", "", "42601"},
 		{"KILL_CLIENT one", "", "42601"},
@@ -72,6 +72,7 @@ func TestCommands(t *testing.T) {
 		{"ENABLE acme", "", "0A000"},
 		{"DISABLE acme", "", "0A000"},
 		{"KILL acme", "KILL", ""},
+		{"KILL", "KILL", ""},
 	} {
 		if tag, code := execCommand(t.Context(), conn, test.command); tag != test.tag || code != test.code {
 			t.Errorf("%s: %q %q, want %q %q", test.command, tag, code, test.tag, test.code)
@@ -79,7 +80,7 @@ func TestCommands(t *testing.T) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.reloads != 1 || len(w.clients) != 1 || len(w.servers) != 0 || w.tenants["zoo"].State != "asleep" || !w.tenants["zoo"].Paused {
+	if w.reloads != 1 || len(w.clients) != 0 || len(w.servers) != 0 || w.tenants["zoo"].State != "asleep" || !w.tenants["zoo"].Paused {
 		t.Errorf("left: %d reloads, clients %v, servers %v, tenants %v", w.reloads, w.clients, w.servers, w.tenants)
 	}
 	if want := []admin.ShutdownMode{admin.WaitForServers, admin.WaitForClients, admin.Immediately}; len(w.shutdowns) != 3 ||

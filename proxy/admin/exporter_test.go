@@ -9,20 +9,20 @@ import (
 )
 
 // exporterColumns are what prometheus-community's pgbouncer_exporter looks for, by
-// name: labels must be text or an integer, the others numbers.
+// the query that it sends: labels must be text or an integer, the others numbers.
 var exporterColumns = map[string]struct{ labels, numbers []string }{
-	"DATABASES": {
+	"SHOW databases;": {
 		labels:  []string{"name", "host", "port", "database", "force_user", "pool_mode"},
 		numbers: []string{"pool_size", "reserve_pool", "max_connections", "current_connections", "paused", "disabled"},
 	},
-	"STATS_TOTALS": {
+	"SHOW stats_totals;": {
 		labels: []string{"database"},
 		numbers: []string{
 			"query_count", "query_time", "bytes_received", "bytes_sent", "wait_time", "xact_count", "xact_time",
 			"client_parse_count", "server_parse_count", "bind_count",
 		},
 	},
-	"POOLS": {
+	"SHOW pools;": {
 		labels: []string{"database", "user"},
 		numbers: []string{
 			"cl_active", "cl_active_cancel_req", "cl_waiting", "cl_waiting_cancel_req", "sv_active", "sv_active_cancel",
@@ -36,8 +36,9 @@ var exporterColumns = map[string]struct{ labels, numbers []string }{
 func TestExporterColumns(t *testing.T) {
 	t.Parallel()
 	conn := dial(t, listen(t, newWorld().console()), "looker")
-	for name, want := range exporterColumns {
-		got := show(t, conn, name)
+	ask(t, conn, "SHOW STATS") // to see whether anybody is there
+	for query, want := range exporterColumns {
+		got := ask(t, conn, query)
 		seen := map[string]bool{}
 		for i := range got.rows {
 			series := ""
@@ -46,21 +47,21 @@ func TestExporterColumns(t *testing.T) {
 				switch got.types[slices.Index(got.names, label)] {
 				case pgtype.TextOID, pgtype.Int4OID, pgtype.Int8OID:
 				default:
-					t.Errorf("SHOW %s: label %s is of type %d", name, label, got.types[slices.Index(got.names, label)])
+					t.Errorf("%s label %s is of type %d", query, label, got.types[slices.Index(got.names, label)])
 				}
 			}
 			if seen[series] {
-				t.Errorf("SHOW %s: two rows are the same series %q", name, series)
+				t.Errorf("%s two rows are the same series %q", query, series)
 			}
 			seen[series] = true
 			for _, number := range want.numbers {
 				if _, err := strconv.ParseFloat(got.column(t, number)[i], 64); err != nil {
-					t.Errorf("SHOW %s: %s: %v", name, number, err)
+					t.Errorf("%s %s: %v", query, number, err)
 				}
 			}
 		}
 		if len(seen) == 0 {
-			t.Errorf("SHOW %s has no rows", name)
+			t.Errorf("%s has no rows", query)
 		}
 	}
 }
@@ -70,7 +71,7 @@ func TestExporterRows(t *testing.T) {
 	t.Parallel()
 	conn := dial(t, listen(t, newWorld().console()), "looker")
 
-	lists := show(t, conn, "LISTS")
+	lists := ask(t, conn, "SHOW LISTS;")
 	if len(lists.names) != 2 {
 		t.Errorf("SHOW LISTS has columns %q, and must have two", lists.names)
 	}
@@ -83,7 +84,7 @@ func TestExporterRows(t *testing.T) {
 		}
 	}
 
-	config := show(t, conn, "CONFIG")
+	config := ask(t, conn, "SHOW CONFIG;")
 	if len(config.names) != 4 {
 		t.Errorf("SHOW CONFIG has columns %q, and must have four", config.names)
 	}
@@ -93,7 +94,7 @@ func TestExporterRows(t *testing.T) {
 		}
 	}
 
-	if version := show(t, conn, "VERSION"); !slices.Equal(version.names, []string{"version"}) || len(version.rows) != 1 {
+	if version := ask(t, conn, "SHOW VERSION;"); !slices.Equal(version.names, []string{"version"}) || len(version.rows) != 1 {
 		t.Errorf("SHOW VERSION is %v, and must be one column \"version\"", version)
 	}
 }

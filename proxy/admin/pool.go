@@ -101,8 +101,12 @@ func (c *Console) couples() map[couple]*coupled {
 			continue
 		}
 		sum := of(client.Tenant, client.Role, client.Database, client.PoolMode)
-		if client.State != ClientWaiting {
+		switch {
+		case client.State != ClientWaiting:
 			sum.clients++
+		case client.PoolMode == "session": // in no pool's queue
+			sum.Waiting++
+			sum.OldestWait = max(sum.OldestWait, client.Waiting)
 		}
 	}
 	return all

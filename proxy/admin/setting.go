@@ -19,7 +19,7 @@ type Setting struct {
 
 // unlimited are settings that PgBouncer has and exporters read as numbers, while
 // Postern has no such limit.
-var unlimited = [...]string{"max_db_connections", "max_user_connections"}
+var unlimited = [...]string{"max_user_connections"}
 
 func settingColumns() []column { return text("key", "value", "default", "changeable") }
 

@@ -27,7 +27,7 @@ type Traffic interface {
 	// Pause makes clients wait at their next transaction, closes each server
 	// connection as it comes free, and returns when none is left.
 	Pause(ctx context.Context, tenant string) error
-	// Resume ends what Pause and Kill have begun.
+	// Resume ends what Pause and Kill have begun, for every tenant with "".
 	Resume(ctx context.Context, tenant string) error
 	// Paused reports whether all clients are held.
 	Paused() bool
@@ -35,8 +35,8 @@ type Traffic interface {
 
 // Sessions ends clients at once (57P01).
 type Sessions interface {
-	// Kill ends all clients and server connections of one tenant; new clients
-	// wait until Resume.
+	// Kill ends all clients and server connections of one tenant, or of all ("");
+	// new clients wait until Resume.
 	Kill(ctx context.Context, tenant string) error
 	// KillClient ends the client with this Client.ID.
 	KillClient(ctx context.Context, id uint64) error

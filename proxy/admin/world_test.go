@@ -196,8 +196,8 @@ func (w *world) Kill(_ context.Context, tenant string) error {
 		return err
 	}
 	w.change(func() {
-		maps.DeleteFunc(w.clients, func(_ uint64, c admin.Client) bool { return c.Tenant == tenant })
-		maps.DeleteFunc(w.servers, func(_ uint64, s admin.Server) bool { return s.Tenant == tenant })
+		maps.DeleteFunc(w.clients, func(_ uint64, c admin.Client) bool { return tenant == "" || c.Tenant == tenant })
+		maps.DeleteFunc(w.servers, func(_ uint64, s admin.Server) bool { return tenant == "" || s.Tenant == tenant })
 	})
 	return nil
 }

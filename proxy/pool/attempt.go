@@ -59,7 +59,7 @@ func (p *pool) dialled(a *attempt, server *Server, err error) {
 	case owner != nil:
 		owner.serve(nil, err)
 	default:
-		p.group.config.Log.Debug("cannot make a server connection", "tenant", p.key.Tenant, "role", p.key.Role, "database", p.key.Database, "error", err)
+		p.group.log.Debug("cannot make a server connection", "tenant", p.key.Tenant, "role", p.key.Role, "database", p.key.Database, "error", err)
 	}
 	p.grow(now)
 	p.group.drop(p)

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Config is what the pools of one proxy have in common. Names in brackets are
+// Config is what the pools of one proxy have in common; Group.Reconfigure changes
+// all of it but Weight and Log. Names in brackets are
 // the settings, which mean what PgBouncer's of the same name mean.
 type Config struct {
 	// Size is how many server connections a pool has at most, those that are
@@ -20,8 +21,9 @@ type Config struct {
 	// (min_pool_size). None is dialled for it: only a client can prove a role.
 	MinSize int
 	// MaxConnections is how many server connections all pools have together at
-	// most, those that are being dialled or closed included; 0 means no limit. A
-	// tenant that goes short then gets what another has beyond its share.
+	// most, those that are being dialled or closed included; 0 means no limit
+	// (max_server_connections, which PgBouncer does not have). A tenant that goes
+	// short then gets what another has beyond its share.
 	MaxConnections int
 	// MaxTenantConnections is the same for the pools of one tenant
 	// (max_db_connections, where a database is one of a cluster; ours have one

@@ -48,10 +48,16 @@ func newConnection(p *pool, server *Server, age int, now time.Time) *connection 
 	_, c.secure = server.Conn.(*tls.Conn)
 	c.lease = Lease{Server: server, connection: c}
 	c.expiry.run = c.expire
-	if lifetime := p.group.config.Lifetime; lifetime > 0 {
-		c.end = now.Add(lifetime - lifetime/10 + rand.N(lifetime/5+1))
-	}
+	c.live(p.group.config.Lifetime)
 	return c
+}
+
+// live sets how long c may live from when it was made. Called under mu.
+func (c *connection) live(lifetime time.Duration) {
+	c.end = time.Time{}
+	if lifetime > 0 {
+		c.end = c.made.Add(lifetime - lifetime/10 + rand.N(lifetime/5+1))
+	}
 }
 
 // giveBack ends a lend.

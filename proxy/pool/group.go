@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 )
 
@@ -32,7 +33,7 @@ var ErrClosed = errors.New("the proxy is shutting down")
 // connection or somebody waiting for one; it needs no goroutine or timer. Use
 // NewGroup.
 type Group struct {
-	config Config
+	log *slog.Logger
 
 	// life ends when Close is called; dials run under it.
 	life context.Context
@@ -41,11 +42,13 @@ type Group struct {
 	tasks sync.WaitGroup
 
 	mu        sync.Mutex
+	config    Config             // under mu
 	closed    bool               // under mu
 	pools     map[Key]*pool      // under mu, and so is what they hold
 	tenants   map[string]*tenant // under mu: the same pools
 	timetable timetable          // under mu
 	hungry    hunger             // under mu
+	pause     pause              // under mu
 
 	// How many connections there are in all, those that are being dialled or
 	// closed included, and how many of them are idle, and being closed. Under mu.
@@ -57,11 +60,14 @@ type Group struct {
 
 // NewGroup returns a Group that is ready. Close it when its proxy ends.
 func NewGroup(config Config) *Group {
+	config = config.withDefaults()
 	g := &Group{
-		config:    config.withDefaults(),
+		log:       config.Log,
+		config:    config,
 		pools:     make(map[Key]*pool),
 		tenants:   make(map[string]*tenant),
 		timetable: newTimetable(),
+		pause:     newPause(),
 	}
 	g.life, g.end = context.WithCancel(context.Background())
 	g.tasks.Go(g.keepTimetable)
@@ -70,16 +76,22 @@ func NewGroup(config Config) *Group {
 
 // add makes the pool for key. Called under mu.
 func (g *Group) add(key Key) *pool {
-	t := g.tenants[key.Tenant]
-	if t == nil {
-		t = &tenant{group: g, id: key.Tenant, weight: g.config.weight(key.Tenant), pools: make(map[*pool]struct{})}
-		g.tenants[key.Tenant] = t
-	}
+	t := g.tenant(key.Tenant)
 	p := &pool{group: g, tenant: t, key: key}
 	p.retry.run = p.grow
 	g.pools[key] = p
 	t.pools[p] = struct{}{}
 	return p
+}
+
+// tenant returns the tenant with this id, made if need be. Called under mu.
+func (g *Group) tenant(id string) *tenant {
+	t := g.tenants[id]
+	if t == nil {
+		t = &tenant{group: g, id: id, weight: g.config.weight(id), pools: make(map[*pool]struct{})}
+		g.tenants[id] = t
+	}
+	return t
 }
 
 // drop forgets p if there is nothing in it. Called under mu.

@@ -21,7 +21,7 @@ func (p *pool) grow(now time.Time) {
 
 // wants reports whether the pool is to have one more connection.
 func (p *pool) wants(now time.Time) bool {
-	return p.connecting < min(p.waiting.length, p.group.config.ConnectAtOnce) && p.size() < p.limit(now)
+	return !p.paused() && p.connecting < min(p.waiting.length, p.group.config.ConnectAtOnce) && p.size() < p.limit(now)
 }
 
 // growLater has grow called again when the limit rises for those who wait.

@@ -88,5 +88,5 @@ func (c *connection) fit() bool {
 
 func (c *connection) unfit(err error) {
 	key := &c.pool.key
-	c.pool.group.config.Log.Debug("a server connection ended while idle", "tenant", key.Tenant, "role", key.Role, "database", key.Database, "error", err)
+	c.pool.group.log.Debug("a server connection ended while idle", "tenant", key.Tenant, "role", key.Role, "database", key.Database, "error", err)
 }

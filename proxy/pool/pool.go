@@ -69,7 +69,7 @@ func (p *pool) lend(affinity any, now time.Time) *connection {
 // as the time of its last use if there is none.
 func (p *pool) put(c *connection, now, idleSince time.Time) {
 	switch {
-	case c.age != p.age || c.tooOld(now):
+	case c.age != p.age || c.tooOld(now) || p.excessive():
 		p.discard(c, true, now)
 	case p.yields(c, now):
 		p.yield(c, now)

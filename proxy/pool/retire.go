@@ -25,7 +25,7 @@ func (g *Group) retire(tenant string, concerns func(Key) bool, because string) {
 	if t == nil {
 		return
 	}
-	g.config.Log.Debug("closing a tenant's server connections", "tenant", tenant, "idle", t.idle, "lent", t.lent, "because", because)
+	g.log.Debug("closing a tenant's server connections", "tenant", tenant, "idle", t.idle, "lent", t.lent, "because", because)
 	for p := range t.pools {
 		if concerns(p.key) {
 			p.retire()

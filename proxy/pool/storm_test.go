@@ -15,9 +15,10 @@ import (
 
 // storm is clients who come, hold, fail and leave at random.
 type storm struct {
-	t     *testing.T
-	group *Group
-	peers *peers
+	t      *testing.T
+	group  *Group
+	config Config
+	peers  *peers
 	// pause waits for some multiple of n of the shortest time there is.
 	pause func(n int)
 	// unit is that time, for deadlines.
@@ -87,6 +88,12 @@ func (s *storm) client(turns int) {
 			s.group.CloseTenant(key.Tenant, "test")
 		case 1:
 			s.group.CloseRole(key.Tenant, key.Role)
+		case 2:
+			s.group.Pause(key.Tenant)
+			s.pause(s.roll(4))
+			s.group.Resume(key.Tenant)
+		case 3:
+			s.group.Reconfigure(s.config)
 		}
 		s.pause(s.roll(3))
 	}
@@ -161,6 +168,9 @@ func audit(t *testing.T, g *Group) {
 			}
 			if p.connecting > config.ConnectAtOnce {
 				t.Errorf("a pool has %d dials", p.connecting)
+			}
+			if p.paused() && (len(p.idle) > 0 || p.hungry) {
+				t.Errorf("a paused pool has %d idle ones", len(p.idle))
 			}
 			if len(p.idle) > 0 && p.waiting.length > 0 {
 				t.Error("somebody waits beside an idle one")
@@ -244,7 +254,7 @@ func newStorm(t *testing.T, seed uint64, bounds bool) *storm {
 		config.Weight = func(tenant string) int { return len(tenant) % 3 }
 	}
 	s := &storm{
-		t: t, group: NewGroup(config), peers: newPeers(t), watch: !bounds,
+		t: t, group: NewGroup(config), config: config, peers: newPeers(t), watch: !bounds,
 		random: rand.New(rand.NewPCG(seed, 0)), held: make(map[*Server]bool), count: make(map[string]int),
 	}
 	if bounds {

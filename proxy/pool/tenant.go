@@ -3,7 +3,8 @@ package pool
 import "time"
 
 // tenant is the pools of one tenant and what they have in all. It is there as
-// long as it has a pool or a connection that is being closed. It is under
+// long as it has a pool, a connection that is being closed, or one beside the
+// pools. It is under
 // Group.mu, and so its methods are.
 type tenant struct {
 	group  *Group
@@ -14,6 +15,8 @@ type tenant struct {
 	// size is how many connections there are in all, those that are being dialled
 	// or closed included.
 	size, idle, lent, closing int
+	// beside is how many there are that belong to no pool.
+	beside int
 
 	hungry []*pool   // in no order
 	fed    time.Time // since when it has wanted to grow in vain
@@ -30,7 +33,7 @@ func (t *tenant) count(by int) {
 
 // drop forgets t if there is nothing in it.
 func (t *tenant) drop() {
-	if len(t.pools) == 0 && t.size == 0 {
+	if len(t.pools) == 0 && t.size == 0 && t.beside == 0 {
 		delete(t.group.tenants, t.id)
 	}
 }

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"sync/atomic"
 
 	"postern/proxy/relay/statement"
@@ -52,7 +53,17 @@ type Config struct {
 	NoPins bool
 
 	sessions atomic.Uint64 // how many there were
+	origin   *Config       // whose sessions these are counted with, nil if its own
 }
+
+// With returns a Config with other values, for sessions that begin from now on and
+// use the same server connections.
+func (c *Config) With(maxStatements int, noPins bool) *Config {
+	return &Config{MaxStatements: maxStatements, NoPins: noPins, origin: cmp.Or(c.origin, c)}
+}
+
+// number is one that no other session on these server connections has.
+func (c *Config) number() uint64 { return cmp.Or(c.origin, c).sessions.Add(1) }
 
 // pooling is what a session has besides in transaction mode.
 type pooling struct {
@@ -95,7 +106,7 @@ type pooling struct {
 // their own. All sessions that share server connections have the same config.
 func (s *Session) Pool(config *Config, own Settings) {
 	s.pooling = &pooling{config: config, own: own, settings: own}
-	s.unnamed.owner = config.sessions.Add(1) << 32
+	s.unnamed.owner = config.number() << 32
 }
 
 // Pooled reports whether the session is in transaction mode.

@@ -24,9 +24,11 @@ const (
 	QueryCanceled          = "57014"
 	AdminShutdown          = "57P01"
 	CannotConnectNow       = "57P03"
+	NotInPrerequisiteState = "55000"
 	IdleSessionTimeout     = "57P05"
 	IdleTransactionTimeout = "25P03"
 	TransactionTimeout     = "25P04"
+	ConfigFileError        = "F0000"
 	InternalError          = "XX000"
 )
 

@@ -88,7 +88,16 @@ func startServe(t *testing.T, tenants string, authority *pgtest.Authority) *daem
 	dir := t.TempDir()
 	certificate, key := authority.WriteFiles(t, dir, "*.db.example.test")
 	file := filepath.Join(dir, "postern.toml")
-	writeFile(t, file, fmt.Sprintf(`
+	writeFile(t, file, serveConfig(certificate, key, tenants))
+	d := newDaemon(t, daemonConfig{Serve: file})
+	d.must(t, "config", "check", file)
+	d.start(t)
+	return d
+}
+
+// serveConfig is a configuration for serve, to which more can be added.
+func serveConfig(certificate, key, tenants string) string {
+	return fmt.Sprintf(`
 [listen]
 postgres = "127.0.0.1:0"
 [http]
@@ -103,11 +112,7 @@ poll_interval = "100ms"
 negative_ttl = "100ms"
 [router]
 domains = ["db.example.test"]
-`, certificate, key, tenants))
-	d := newDaemon(t, daemonConfig{Serve: file})
-	d.must(t, "config", "check", file)
-	d.start(t)
-	return d
+`, certificate, key, tenants)
 }
 
 func writeFile(t testing.TB, path, text string) {

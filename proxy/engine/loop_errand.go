@@ -193,6 +193,7 @@ func (c *LoopConversation) settle() {
 func (c *LoopConversation) release(returned Return) {
 	s := c.server
 	c.server, s.conversation = nil, nil
+	c.relay.Detached()
 	c.loop.replace(&s.held, nil)
 	s.todo = relay.None
 	s.socket.lend()

@@ -214,11 +214,15 @@ func (c *Conversation) giveBack(life context.Context, gentle bool) {
 	if c.pump.freed {
 		return
 	}
-	c.host.Release(c.peer, Return{
+	c.mu.Lock()
+	returned := Return{
 		Broken:  !gentle || torn || c.relay.Waiting() || c.pump.first || c.relay.Settling() || c.relay.Spoiled(),
 		Status:  c.relay.Status(),
 		Discard: c.relay.Dirty(),
-	})
+	}
+	c.relay.Detached()
+	c.mu.Unlock()
+	c.host.Release(c.peer, returned)
 }
 
 // drain makes the server come to the end of what it was asked for.

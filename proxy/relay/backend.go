@@ -25,6 +25,7 @@ type Server struct {
 	unnamed uint64
 	// operations are those under way of the client that has the connection.
 	operations operations
+	lending
 	// send is the room for Step.Send, and parse for the texts of unnamed
 	// statements that the server has not confirmed.
 	send, parse []byte

@@ -57,7 +57,7 @@ func TestAnnouncedLengthAllocatesNothing(t *testing.T) {
 	if err != nil || len(step.Send) == 0 {
 		t.Fatalf("%+v, %v", step, err)
 	}
-	if n := cap(s.pooling.capture.text); n > 0 {
+	if n := cap(s.pooling.backend.capture.text); n > 0 {
 		t.Errorf("%d bytes are allocated", n)
 	}
 }

@@ -13,10 +13,10 @@ type capture struct {
 
 // captured takes what has just gone by of the client's message.
 func (s *Session) captured(b []byte) {
-	if s.pooling == nil || !s.pooling.capture.on {
+	if s.pooling == nil || !s.attached || !s.pooling.backend.capture.on {
 		return
 	}
-	c := &s.pooling.capture
+	c := &s.pooling.backend.capture
 	skipped := min(c.skip, len(b))
 	c.skip -= skipped
 	c.text = append(c.text, b[skipped:]...)
@@ -41,7 +41,7 @@ func (s *Session) statementRead(made *prepared, text unique.Handle[string]) {
 	p := s.pooling
 	made.text = text
 	if s.tainted() {
-		p.loose = append(p.loose, made)
+		p.backend.loose = append(p.backend.loose, made)
 		return
 	}
 	p.backend.file(made.held, statementKey{text, p.settings})

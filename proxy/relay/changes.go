@@ -54,15 +54,15 @@ func (s *Session) apply(summary *statement.Summary) {
 		return
 	}
 	if summary.DeallocateAll || summary.DiscardAll {
-		p.clearing, p.clearedAt, p.clearedIn = true, s.pending.sent, p.batch
+		p.backend.clearing, p.backend.clearedAt, p.backend.clearedIn = true, s.pending.sent, p.batch
 	}
 	const seen = statement.LocalSetting | statement.Setting | statement.Opaque
-	p.changes.bits |= summary.Changes &^ seen
-	p.changes.ends |= summary.Ends
-	p.changes.truncated = p.changes.truncated || summary.Truncated
-	p.tainted = p.tainted || summary.Changes&statement.LocalSetting != 0
+	p.backend.changes.bits |= summary.Changes &^ seen
+	p.backend.changes.ends |= summary.Ends
+	p.backend.changes.truncated = p.backend.changes.truncated || summary.Truncated
+	p.backend.tainted = p.backend.tainted || summary.Changes&statement.LocalSetting != 0
 	for _, setting := range summary.Settings {
-		p.changes.name(setting)
+		p.backend.changes.name(setting)
 	}
 }
 
@@ -74,10 +74,10 @@ func (s *Session) reported(setting []byte) {
 	case "in_hot_standby", "server_version", "integer_datetimes", "server_encoding":
 		return
 	case "is_superuser", "session_authorization":
-		p.changes.bits |= statement.Role
+		p.backend.changes.bits |= statement.Role
 		return
 	}
-	if p.changes.name(string(setting)) {
-		p.changes.bits |= statement.Reset // it may as well have been undone
+	if p.backend.changes.name(string(setting)) {
+		p.backend.changes.bits |= statement.Reset // it may as well have been undone
 	}
 }

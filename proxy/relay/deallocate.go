@@ -60,8 +60,8 @@ func (s *Session) planDeallocate(header wire.Header, body []byte) (Step, bool) {
 // deallocating returns the deallocation under way of the client's statement of that
 // name, nil if there is none.
 func (p *pooling) deallocating(name []byte) *deallocation {
-	for i := range p.deallocations {
-		if d := &p.deallocations[i]; d.name == string(name) {
+	for i := range p.backend.deallocations {
+		if d := &p.backend.deallocations[i]; d.name == string(name) {
 			return d
 		}
 	}
@@ -73,18 +73,18 @@ func (s *Session) bindDeallocation() {
 	if d := s.unnamed.deallocates; d != nil {
 		one := *d
 		one.number, one.batch = s.pending.sent+1, s.pooling.batch
-		s.pooling.deallocations = append(s.pooling.deallocations, one)
+		s.pooling.backend.deallocations = append(s.pooling.backend.deallocations, one)
 	}
 }
 
 // deallocated notes that the first DEALLOCATE is done.
 func (s *Session) deallocated() {
 	p := s.pooling
-	if len(p.deallocations) == 0 {
+	if len(p.backend.deallocations) == 0 {
 		return
 	}
-	first := p.deallocations[0]
-	p.deallocations = p.deallocations[1:]
-	p.gone = first
+	first := p.backend.deallocations[0]
+	p.backend.deallocations = p.backend.deallocations[1:]
+	p.backend.gone = first
 	s.forget(first.name)
 }

@@ -72,8 +72,8 @@ func (s *Session) clientName(number uint64) (string, bool) {
 	if o := p.backend.operations.first(); o != nil && o.number == s.pending.done+1 && o.kind == refusedOperation {
 		return o.name, true
 	}
-	if p.gone.entry != nil && p.gone.entry.number == number {
-		return p.gone.name, true
+	if p.backend.gone.entry != nil && p.backend.gone.entry.number == number {
+		return p.backend.gone.name, true
 	}
 	for name, known := range s.names {
 		e := known.held

@@ -107,12 +107,12 @@ func (s *Session) confirmed() (ours bool) {
 		if o.entry != nil {
 			o.entry.confirmed = true
 		} else {
-			s.pooling.mending--
+			s.pooling.backend.mending--
 		}
 		ours = true
 	case injectedClose:
 		if o.entry == nil {
-			s.pooling.mending--
+			s.pooling.backend.mending--
 		}
 		ours = true
 	}
@@ -124,7 +124,7 @@ func (s *Session) confirmed() (ours bool) {
 // failed or were skipped.
 func (s *Session) undo(before uint64) {
 	p := s.pooling
-	p.deallocations = slices.DeleteFunc(p.deallocations, func(d deallocation) bool { return d.number <= s.pending.done })
+	p.backend.deallocations = slices.DeleteFunc(p.backend.deallocations, func(d deallocation) bool { return d.number <= s.pending.done })
 	for o := p.backend.operations.first(); o != nil && o.number <= s.pending.done; o = p.backend.operations.first() {
 		switch {
 		case o.kind == unnamedParse:
@@ -142,14 +142,14 @@ func (s *Session) undo(before uint64) {
 		case o.kind == parseOperation || o.kind == injectedParse && o.entry != nil:
 			p.backend.drop(o.entry)
 		case o.entry == nil && (o.kind == injectedParse || o.kind == injectedClose):
-			p.mending--
+			p.backend.mending--
 			if p.backend.unnamed == o.owner {
 				p.backend.unnamed = foreign
 			}
 		}
 		if known := o.statement; o.kind == injectedParse && known != nil && known.held == o.entry {
 			known.held = nil // it is not there either
-			p.loose = slices.DeleteFunc(p.loose, func(loose *prepared) bool { return loose == known })
+			p.backend.loose = slices.DeleteFunc(p.backend.loose, func(loose *prepared) bool { return loose == known })
 		}
 		p.backend.operations.pop()
 	}

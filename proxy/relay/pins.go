@@ -55,7 +55,7 @@ func (s *Session) Pins() Pins {
 // Dirty reports whether the session would leave state behind on its server
 // connection that DISCARD ALL must remove.
 func (s *Session) Dirty() bool {
-	return s.pooling != nil && (s.pooling.pins != 0 || !s.pooling.changes.empty())
+	return s.pooling != nil && (s.pooling.pins != 0 || !s.pooling.backend.changes.empty())
 }
 
 // Spoiled reports whether it would leave some that DISCARD ALL does not remove.

@@ -20,7 +20,7 @@ const (
 // plan decides about a message while there is a server connection.
 func (s *Session) plan(header wire.Header, body []byte) (Step, verdict, error) {
 	p := s.pooling
-	if p.settling {
+	if p.backend.settling {
 		return Step{Pause: Wait}, planned, nil
 	}
 	switch header.Type {

@@ -79,7 +79,7 @@ func (s *Session) planParse(header wire.Header, body []byte) (Step, verdict, err
 	}
 	s.sentOperation(operation{kind: parseOperation, name: statementName(name), statement: made, entry: made.held})
 	if rest <= maxRemembered && p.size+rest <= maxStatements && p.config.MaxStatements > 0 {
-		p.capture = capture{on: true, of: s.pending.sent}
+		p.backend.capture = capture{on: true, of: s.pending.sent}
 	} else {
 		made.pinned = true
 	}
@@ -180,13 +180,13 @@ func (s *Session) statement(name []byte) (*prepared, bool) {
 	if d := p.deallocating(name); d != nil && (o == nil || o.number < d.number) {
 		return nil, d.batch == p.batch || !s.Owed()
 	}
-	if o != nil && (!p.clearing || o.number > p.clearedAt) {
+	if o != nil && (!p.backend.clearing || o.number > p.backend.clearedAt) {
 		return o.statement, o.batch == p.batch
 	}
-	if p.clearing && s.Owed() {
+	if p.backend.clearing && s.Owed() {
 		return nil, false
 	}
-	if p.clearing && p.clearedIn == p.batch {
+	if p.backend.clearing && p.backend.clearedIn == p.batch {
 		return nil, true
 	}
 	return s.names[string(name)], true
@@ -214,7 +214,7 @@ func (s *Session) present(known *prepared) (*entry, Step, bool) {
 	e := p.backend.add(p.batch)
 	if s.tainted() {
 		known.held = e
-		p.loose = append(p.loose, known)
+		p.backend.loose = append(p.backend.loose, known)
 	} else {
 		p.backend.file(e, key)
 	}
@@ -225,19 +225,19 @@ func (s *Session) present(known *prepared) (*entry, Step, bool) {
 // tainted reports whether what is prepared now depends on settings that the
 // transaction has changed, and so is of no use to others.
 func (s *Session) tainted() bool {
-	return s.pooling.tainted || s.pooling.changes.settings()
+	return s.pooling.backend.tainted || s.pooling.backend.changes.settings()
 }
 
 // loosen gives up the statements that depend on settings of the transaction that
 // is over.
 func (s *Session) loosen() {
 	p := s.pooling
-	p.tainted = false
-	for i, known := range p.loose {
+	p.backend.tainted = false
+	for i, known := range p.backend.loose {
 		p.backend.garbage = append(p.backend.garbage, known.held.number)
-		known.held, p.loose[i] = nil, nil
+		known.held, p.backend.loose[i] = nil, nil
 	}
-	p.loose = p.loose[:0]
+	p.backend.loose = p.backend.loose[:0]
 }
 
 // begin starts Step.Send with closing what is of no use on the server.

@@ -43,7 +43,7 @@ var unanswerable = [...]question{
 
 // asks reports whether q must be asked now.
 func (p *pooling) asks(q question) bool {
-	return !p.config.NoPins && ((p.changes.bits|p.changes.ends&p.pinned())&q.change != 0 || p.changes.truncated)
+	return !p.config.NoPins && ((p.backend.changes.bits|p.backend.changes.ends&p.pinned())&q.change != 0 || p.backend.changes.truncated)
 }
 
 // pinned are the changes that there are pins of.
@@ -59,16 +59,16 @@ func (p *pooling) pinned() (bits statement.Change) {
 // settleBlind deals with changes about which nothing can be asked.
 func (p *pooling) settleBlind() {
 	for _, q := range unanswerable {
-		if p.changes.bits&q.change != 0 && !p.config.NoPins {
+		if p.backend.changes.bits&q.change != 0 && !p.config.NoPins {
 			p.pins |= q.pin
 		}
-		p.changes.bits &^= q.change
+		p.backend.changes.bits &^= q.change
 	}
 }
 
 // mustAsk reports whether anything is to be asked.
 func (p *pooling) mustAsk() bool {
-	if len(p.changes.names) > 0 || p.changes.bits&statement.AllSettings != 0 || p.changes.truncated {
+	if len(p.backend.changes.names) > 0 || p.backend.changes.bits&statement.AllSettings != 0 || p.backend.changes.truncated {
 		return true
 	}
 	for _, q := range questions {
@@ -81,15 +81,15 @@ func (p *pooling) mustAsk() bool {
 
 // settingNames are the settings to ask about.
 func (p *pooling) settingNames() []string {
-	if p.changes.bits&statement.AllSettings != 0 {
+	if p.backend.changes.bits&statement.AllSettings != 0 {
 		for name := range p.settings.Map() {
-			p.changes.name(name)
+			p.backend.changes.name(name)
 		}
 		for name := range p.backend.Settings.Map() {
-			p.changes.name(name)
+			p.backend.changes.name(name)
 		}
 	}
-	return p.changes.names
+	return p.backend.changes.names
 }
 
 // Question is the query to answer a Settle by. Its rows are for Settled.
@@ -105,13 +105,13 @@ func (s *Session) Question() string {
 		literal := Literal(name)
 		// Whether it is the session's own costs a look at all settings.
 		unset := "NULL"
-		if p.changes.bits&(statement.Reset|statement.AllSettings) != 0 && !strings.Contains(name, ".") {
+		if p.backend.changes.bits&(statement.Reset|statement.AllSettings) != 0 && !strings.Contains(name, ".") {
 			unset = "(SELECT (source OPERATOR(pg_catalog.<>) 'session'::pg_catalog.text)::pg_catalog.text FROM pg_catalog.pg_settings" +
 				" WHERE pg_catalog.lower(name) OPERATOR(pg_catalog.=) " + literal + "::pg_catalog.text)"
 		}
 		parts = append(parts, "SELECT 'set', "+literal+", pg_catalog.current_setting("+literal+", true), "+unset)
 	}
-	if p.changes.truncated {
+	if p.backend.changes.truncated {
 		parts = append(parts, "SELECT 'set', pg_catalog.lower(name), pg_catalog.current_setting(name, true), NULL FROM pg_catalog.pg_settings"+
 			" WHERE source OPERATOR(pg_catalog.=) 'session'::pg_catalog.text")
 	}
@@ -121,7 +121,7 @@ func (s *Session) Question() string {
 // restoreOwn is a statement that gives the session back what the client asked for
 // at login, where a RESET has brought what another did.
 func (p *pooling) restoreOwn() string {
-	if p.changes.bits&(statement.Reset|statement.AllSettings) == 0 || p.own == p.backend.Own {
+	if p.backend.changes.bits&(statement.Reset|statement.AllSettings) == 0 || p.own == p.backend.Own {
 		return ""
 	}
 	own, started := p.own.Map(), p.backend.Own.Map()
@@ -161,7 +161,7 @@ func (s *Session) Settled(rows [][]*string) {
 			}
 		}
 	}
-	if p.changes.bits&statement.AllSettings != 0 {
+	if p.backend.changes.bits&statement.AllSettings != 0 {
 		p.pins &^= PinSetting
 	}
 	p.settings = NewSettings(settings)
@@ -171,7 +171,7 @@ func (s *Session) Settled(rows [][]*string) {
 
 // settle notes what has become of one setting.
 func (p *pooling) settle(settings, actual map[string]string, name string, value, unset *string) {
-	reset := p.changes.bits&(statement.Reset|statement.AllSettings) != 0
+	reset := p.backend.changes.bits&(statement.Reset|statement.AllSettings) != 0
 	if value == nil || *value == "" && reset && strings.Contains(name, ".") {
 		delete(settings, name) // it never was, or is no more
 		delete(actual, name)
@@ -203,8 +203,8 @@ func (s *Session) Unsettled() {
 // statement now.
 func (s *Session) asked() {
 	p := s.pooling
-	p.settling = false
-	p.changes = changes{}
+	p.backend.settling = false
+	p.backend.changes = changes{}
 	p.backend.Queried()
 }
 

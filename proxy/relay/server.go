@@ -58,24 +58,24 @@ func (s *Session) boundary(status byte) Pause {
 		return Changed
 	}
 	p := s.pooling
-	if p == nil || p.changes.empty() && len(p.loose) == 0 && !p.tainted || !s.pending.last() {
+	if p == nil || p.backend.changes.empty() && len(p.backend.loose) == 0 && !p.backend.tainted || !s.pending.last() {
 		return None
 	}
 	s.loosen()
 	p.settleBlind()
 	if !p.mustAsk() {
-		p.changes = changes{}
+		p.backend.changes = changes{}
 		return None
 	}
-	p.settling = true
+	p.backend.settling = true
 	return Settle
 }
 
 // free reports whether the server connection can go back, and counts it as gone.
 func (s *Session) free() bool {
 	p := s.pooling
-	if p == nil || !s.attached || !p.used || s.status != 'I' || s.server.left > 0 || s.client.left > 0 && !s.client.drop ||
-		!s.pending.empty() || p.settling || s.Pins() != 0 {
+	if p == nil || !s.attached || !p.backend.used || s.status != 'I' || s.server.left > 0 || s.client.left > 0 && !s.client.drop ||
+		!s.pending.empty() || p.backend.settling || s.Pins() != 0 {
 		return false
 	}
 	s.attached, p.backend = false, nil // it is somebody else's from now on
@@ -116,12 +116,12 @@ func (s *Session) received(kind byte, body []byte) (ours bool) {
 			s.effects &^= Commits
 		}
 		if s.pooling != nil {
-			s.pooling.used = true
+			s.pooling.backend.used = true
 			if over {
-				s.pooling.deallocations = nil
+				s.pooling.backend.deallocations = nil
 			}
-			s.pooling.clearing = s.pooling.clearing && !over
-			s.pooling.dropping = s.pooling.dropping && !over
+			s.pooling.backend.clearing = s.pooling.backend.clearing && !over
+			s.pooling.backend.dropping = s.pooling.backend.dropping && !over
 		}
 	case wire.MsgErrorResponse:
 		if fatal(body) {

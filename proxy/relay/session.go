@@ -65,19 +65,26 @@ func (c *Config) With(maxStatements int, noPins bool) *Config {
 // number is one that no other session on these server connections has.
 func (c *Config) number() uint64 { return cmp.Or(c.origin, c).sessions.Add(1) }
 
-// pooling is what a session has besides in transaction mode.
+// pooling is what a session has besides in transaction mode. What goes on while it
+// has a server connection is in the Server's lending.
 type pooling struct {
 	config  *Config
 	backend *Server // while attached
 
 	own      Settings // at login
 	settings Settings // as the client has set them since
-	changes  changes  // that the transaction may have made
 	pins     Pins
-	settling bool // the server is being asked about changes
-	used     bool // a transaction has ended since the server connection came
+	batch    uint64 // counts what ReadyForQuery answers
+	size     int    // of names in all, in bytes
+	held     int    // of names: those that can live on backend alone
+}
 
-	batch uint64 // counts what ReadyForQuery answers
+// lending is what a session does on a server connection, as long as it has that.
+type lending struct {
+	changes  changes // that the transaction may have made
+	settling bool    // the server is being asked about changes
+	used     bool    // a transaction has ended since the server connection came
+
 	// dropping: a Query or a Close of the unnamed statement is under way, the last of
 	// them in the batch droppedIn.
 	dropping  bool
@@ -94,8 +101,6 @@ type pooling struct {
 	gone          deallocation   // the last that was
 	databases     []string       // that are to be vacated before the client's next message
 	vacated       bool           // they are
-	size          int            // of names in all, in bytes
-	held          int            // of names: those that can live on backend alone
 	tainted       bool           // what is prepared now depends on settings of the transaction
 	loose         []*prepared
 	capture       capture
@@ -132,8 +137,18 @@ func (s *Session) Attached(server *Server) {
 	s.attached, s.status = true, 'I'
 	s.server = stream{}
 	if s.pooling != nil {
-		s.pooling.backend, s.pooling.used = server, false
+		s.pooling.backend = server
+		server.lending = lending{}
 		server.operations.cut(0, server.operations.len())
+	}
+}
+
+// Detached tells that the server connection goes back although the relay has not
+// said that it is free; the session is at its end.
+func (s *Session) Detached() {
+	s.attached = false
+	if s.pooling != nil {
+		s.pooling.backend = nil
 	}
 }
 
@@ -150,7 +165,9 @@ func (s *Session) Idle() bool {
 }
 
 // Settling reports whether the answer to a Settle is awaited.
-func (s *Session) Settling() bool { return s.pooling != nil && s.pooling.settling }
+func (s *Session) Settling() bool {
+	return s.pooling != nil && s.attached && s.pooling.backend.settling
+}
 
 // HasServer reports whether the client has a server connection.
 func (s *Session) HasServer() bool { return s.attached }
@@ -194,19 +211,19 @@ func (s *Session) Settings() Settings {
 }
 
 // Databases returns what a Vacate is about.
-func (s *Session) Databases() []string { return s.pooling.databases }
+func (s *Session) Databases() []string { return s.pooling.backend.databases }
 
 // Vacated tells that a Vacate is done.
-func (s *Session) Vacated() { s.pooling.vacated = true }
+func (s *Session) Vacated() { s.pooling.backend.vacated = true }
 
 // mustVacate reports whether a Vacate has to come before the statement is run.
 func (s *Session) mustVacate(summary *statement.Summary) bool {
 	p := s.pooling
-	if len(summary.Databases) == 0 || p.vacated {
-		p.vacated = false
+	if len(summary.Databases) == 0 || p.backend.vacated {
+		p.backend.vacated = false
 		return false
 	}
-	p.databases = summary.Databases
+	p.backend.databases = summary.Databases
 	return true
 }
 

@@ -32,7 +32,7 @@ func (s *Session) parseUnnamed(header wire.Header, body []byte) {
 	large := header.Length > maxRemembered
 	s.parsingUnnamed(statement.Scan(body[1:]), header.Length)
 	if !large {
-		s.pooling.capture = capture{on: true, of: s.pending.sent, skip: wire.HeaderSize + 1, text: s.pooling.backend.parse}
+		s.pooling.backend.capture = capture{on: true, of: s.pending.sent, skip: wire.HeaderSize + 1, text: s.pooling.backend.parse}
 	}
 }
 
@@ -68,20 +68,20 @@ func (s *Session) parsedUnnamed(o *operation) {
 // none if the client has none.
 func (s *Session) useUnnamed(header wire.Header) (Step, verdict, error) {
 	u, backend := &s.unnamed, s.pooling.backend
-	if p := s.pooling; s.Owed() && (p.mending > 0 && p.mendedIn != p.batch || u.coming > 0 && u.comesIn != p.batch) {
+	if p := s.pooling; s.Owed() && (p.backend.mending > 0 && p.backend.mendedIn != p.batch || u.coming > 0 && u.comesIn != p.batch) {
 		return Step{Pause: Wait}, planned, nil
 	}
 	mine := backend.unnamed == u.owner
 	known := u.known
-	if p := s.pooling; p.dropping && !mine {
-		if p.droppedIn != p.batch && s.Owed() {
+	if p := s.pooling; p.backend.dropping && !mine {
+		if p.backend.droppedIn != p.batch && s.Owed() {
 			return Step{Pause: Wait}, planned, nil
 		}
-		known = known && p.droppedIn != p.batch
+		known = known && p.backend.droppedIn != p.batch
 	}
 	switch {
 	case header.Type == wire.MsgClose:
-		s.pooling.dropping, s.pooling.droppedIn = true, s.pooling.batch
+		s.pooling.backend.dropping, s.pooling.backend.droppedIn = true, s.pooling.batch
 		s.sentOperation(operation{kind: closeOperation})
 		return Step{}, counted, nil
 	case mine || !known && backend.unnamed == 0:
@@ -114,14 +114,14 @@ func (s *Session) useUnnamed(header wire.Header) (Step, verdict, error) {
 func (s *Session) mend(owner uint64) {
 	p := s.pooling
 	p.backend.unnamed = owner
-	p.mending++
-	p.mendedIn = p.batch
+	p.backend.mending++
+	p.backend.mendedIn = p.batch
 }
 
 // dropUnnamed notes a Query, at which the server drops the unnamed statement,
 // unless it skips the Query: see queryRan.
 func (s *Session) dropUnnamed() {
-	s.pooling.dropping, s.pooling.droppedIn = true, s.pooling.batch
+	s.pooling.backend.dropping, s.pooling.backend.droppedIn = true, s.pooling.batch
 	if backend := s.pooling.backend; backend.unnamed != 0 && backend.unnamed != s.unnamed.owner {
 		backend.unnamed = foreign
 	}

@@ -4,6 +4,7 @@ import "testing"
 
 // A session may give back a second server connection before the cancel request for
 // the first has arrived: both are waited for, and both come free.
+// Promises: E88, I6.
 func TestArrivalsFreeEveryoneWhoWaits(t *testing.T) {
 	t.Parallel()
 	var a arrivals

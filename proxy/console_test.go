@@ -120,6 +120,7 @@ func (w *consoleWorld) connect(t *testing.T, user, password, database string) (*
 	return conn, err
 }
 
+// Promises: H3.
 func TestConsoleLogin(t *testing.T) {
 	t.Parallel()
 	w := newConsoleWorld(t)
@@ -159,6 +160,7 @@ func TestConsoleLogin(t *testing.T) {
 }
 
 // Without users there is no console, and whoever names no tenant is told how to.
+// Promises: H3.
 func TestNoConsole(t *testing.T) {
 	t.Parallel()
 	s := &session{account: &account{identity: router.Identity{Role: "ops", Database: "postern"}}}

@@ -10,6 +10,7 @@ import (
 // extendedScripts are conversations of extended queries and pipelines.
 func extendedScripts() []Script {
 	return []Script{
+		// Promises: C57, C62.
 		{Name: "extended query with every message", Run: func(c *Client) {
 			c.Parse("s", "select $1::int4 + 1 as n, $2 || 'x' as t", 0, 25)
 			c.DescribeStatement("s")
@@ -28,6 +29,7 @@ func extendedScripts() []Script {
 			c.Sync()
 			c.ReadUntilReady()
 		}},
+		// Promises: C76.
 		{Name: "NULL, binary and empty parameters", Run: func(c *Client) {
 			c.Parse("", "select $1::int4, $2::text, $3::bytea")
 			c.Send(&pgproto3.Bind{
@@ -39,7 +41,9 @@ func extendedScripts() []Script {
 			c.Sync()
 			c.ReadUntilReady()
 		}},
+		// Promises: C76.
 		{Name: "many parameters", Run: manyParameters},
+		// Promises: C47.
 		{Name: "empty extended query", Run: func(c *Client) {
 			c.Parse("", "")
 			c.DescribeStatement("")
@@ -49,6 +53,7 @@ func extendedScripts() []Script {
 			c.Sync()
 			c.ReadUntilReady()
 		}},
+		// Promises: C81.
 		{Name: "Sync alone", Run: func(c *Client) {
 			c.Sync()
 			c.ReadUntilReady()
@@ -61,6 +66,7 @@ func extendedScripts() []Script {
 			c.Sync()
 			c.ReadUntilReady()
 		}},
+		// Promises: C54.
 		{Name: "Flush instead of Sync", Run: func(c *Client) {
 			c.Flush()
 			c.Parse("s", "select 1")
@@ -76,6 +82,7 @@ func extendedScripts() []Script {
 			c.Sync()
 			c.ReadUntilReady()
 		}},
+		// Promises: C50, C55.
 		{Name: "error is told before Sync", Run: func(c *Client) {
 			c.Parse("", "selec 1")
 			c.ReadUntil('E')
@@ -95,6 +102,7 @@ func extendedScripts() []Script {
 			c.Sync()
 			c.ReadUntilReady()
 		}},
+		// Promises: C48, K3.
 		{Name: "pipeline with an error", Run: func(c *Client) {
 			c.Query("create temp table t (i int)")
 			c.ReadUntilReady()
@@ -117,6 +125,7 @@ func extendedScripts() []Script {
 				c.ReadUntilReady()
 			}
 		}},
+		// Promises: C51.
 		{Name: "pipeline with two transactions", Run: func(c *Client) {
 			for _, sql := range []string{"begin", "select 1", "commit", "begin", "select 2", "rollback"} {
 				c.Parse("", sql)
@@ -128,6 +137,7 @@ func extendedScripts() []Script {
 				c.ReadUntilReady()
 			}
 		}},
+		// Promises: C56, C59.
 		{Name: "simple query inside a pipeline", Run: func(c *Client) {
 			c.Parse("", "select 1")
 			c.Bind("", "")
@@ -141,6 +151,7 @@ func extendedScripts() []Script {
 			c.Sync()
 			c.ReadUntilReady()
 		}},
+		// Promises: C58.
 		{Name: "portal suspended", Run: func(c *Client) {
 			c.Parse("s", "select g from generate_series(1, 5) g")
 			c.Bind("p", "s")
@@ -155,6 +166,7 @@ func extendedScripts() []Script {
 			c.Sync()
 			c.ReadUntilReady()
 		}},
+		// Promises: C58, C59.
 		{Name: "portal suspended over Sync", Run: func(c *Client) {
 			c.Query("begin")
 			c.ReadUntilReady()
@@ -178,6 +190,7 @@ func extendedScripts() []Script {
 			c.Sync()
 			c.ReadUntilReady()
 		}},
+		// Promises: C58.
 		{Name: "many rows by portal", Run: func(c *Client) {
 			c.Parse("", "select g, repeat('r', 500) from generate_series(1, 500) g")
 			c.Bind("", "")

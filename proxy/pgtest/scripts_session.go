@@ -4,6 +4,7 @@ package pgtest
 // unasked.
 func sessionScripts() []Script {
 	return []Script{
+		// Promises: F104.
 		{Name: "notification to oneself", Run: queries(
 			"listen pgtest_self",
 			"notify pgtest_self, 'payload'",
@@ -12,6 +13,7 @@ func sessionScripts() []Script {
 			"unlisten pgtest_self",
 			"notify pgtest_self, 'unheard'",
 		)},
+		// Promises: F100, F103.
 		{Name: "parameter status", Run: queries(
 			"set application_name = 'pgtest'",
 			"set timezone = 'Europe/Rome'",
@@ -25,6 +27,7 @@ func sessionScripts() []Script {
 			"reset all",
 			"set timezone = 'nowhere/at/all'",
 		)},
+		// Promises: A20, F100.
 		{Name: "settings", Run: queries(
 			"set work_mem = '5MB'", "set search_path = pg_catalog, \"odd name\"", "show work_mem", "show search_path",
 			"begin", "set work_mem = '6MB'", "rollback", "show work_mem",
@@ -42,6 +45,7 @@ func sessionScripts() []Script {
 			"fetch 1 from c",
 			"declare h cursor with hold for select g from generate_series(1, 3) g", "fetch 2 from h", "close h",
 		)},
+		// Promises: F105.
 		{Name: "advisory locks", Run: queries(
 			"select pg_advisory_lock(4711)", "select pg_advisory_unlock(4711)", "select pg_advisory_unlock(4711)",
 			"begin; select pg_advisory_xact_lock(4711); commit",

@@ -30,7 +30,7 @@ func newPooled(s *session) *pooled {
 	s.poolKey = pool.Key{
 		Tenant: s.tenant.UID, Role: s.identity.Role, Database: s.identity.Database, Settings: s.greeting().Key(),
 	}
-	s.own = relay.NewSettings(map[string]string{applicationName: s.identity.Settings[applicationName]})
+	s.own = relay.NewSettings(map[string]string{applicationName: validName(s.identity.Settings[applicationName])})
 	return &pooled{}
 }
 

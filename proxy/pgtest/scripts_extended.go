@@ -44,6 +44,21 @@ func extendedScripts() []Script {
 		// Promises: C76.
 		{Name: "many parameters", Run: manyParameters},
 		// Promises: C47.
+		{Name: "as many parameters as there can be", Run: func(c *Client) {
+			bindMany(c, 65535)
+			c.Execute("", 0)
+			c.Sync()
+			c.ReadUntilReady()
+		}},
+		{Name: "parameter formats without parameters", Run: func(c *Client) {
+			for _, formats := range [][]int16{{1}, {0, 1}} { // one is for all, however many those are
+				c.Parse("", "select 1")
+				c.Send(&pgproto3.Bind{ParameterFormatCodes: formats})
+				c.Execute("", 0)
+				c.Sync()
+				c.ReadUntilReady()
+			}
+		}},
 		{Name: "empty extended query", Run: func(c *Client) {
 			c.Parse("", "")
 			c.DescribeStatement("")
@@ -191,6 +206,35 @@ func extendedScripts() []Script {
 			c.ReadUntilReady()
 		}},
 		// Promises: C58.
+		{Name: "portals end with their transaction", Run: func(c *Client) {
+			c.Query("begin")
+			c.ReadUntilReady()
+			c.Parse("s", "select g from generate_series(1, 5) g")
+			c.Bind("p", "s")
+			c.Bind("", "s")
+			c.Execute("p", 1)
+			c.Execute("", 1)
+			c.Bind("", "s") // in the place of the other one
+			c.Execute("", 1)
+			c.Sync()
+			c.ReadUntilReady()
+			for _, end := range []string{"select 'the unnamed portal ends'", "commit"} {
+				c.Query(end)
+				c.ReadUntilReady()
+				for _, portal := range []string{"", "p"} {
+					c.DescribePortal(portal)
+					c.Sync()
+					c.ReadUntilReady()
+				}
+			}
+			c.Query("rollback")
+			c.ReadUntilReady()
+			c.Bind("p", "s") // the name is free
+			c.DescribePortal("p")
+			c.Execute("p", 0)
+			c.Sync()
+			c.ReadUntilReady()
+		}},
 		{Name: "many rows by portal", Run: func(c *Client) {
 			c.Parse("", "select g, repeat('r', 500) from generate_series(1, 500) g")
 			c.Bind("", "")
@@ -203,16 +247,20 @@ func extendedScripts() []Script {
 	}
 }
 
-// manyParameters binds 5000 parameters, of which one is long.
-func manyParameters(c *Client) {
-	const n = 5000
+// bindMany prepares and binds n parameters.
+func bindMany(c *Client, n int, long ...string) {
 	places, values := make([]string, n), make([]string, n)
 	for i := range n {
 		places[i], values[i] = fmt.Sprintf("$%d", i+1), fmt.Sprint(i)
 	}
-	values[n/2] = strings.Repeat("v", 1<<20)
+	copy(values[n/2:], long)
 	c.Parse("", "select count(*), max(length(x)) from unnest(array["+strings.Join(places, ",")+"]::text[]) x")
 	c.Bind("", "", values...)
+}
+
+// manyParameters binds 5000 parameters, of which one is long.
+func manyParameters(c *Client) {
+	bindMany(c, 5000, strings.Repeat("v", 1<<20))
 	c.Execute("", 0)
 	c.Sync()
 	c.ReadUntilReady()

@@ -109,6 +109,41 @@ func preparedScripts() []Script {
 			c.ReadUntilReady()
 		}},
 		// Promises: C70, K2.
+		{Name: "DISCARD ALL inside a transaction", Run: func(c *Client) {
+			for _, end := range []string{"rollback", "commit"} {
+				c.CloseStatement("s")
+				c.Parse("s", "select 1")
+				c.Parse("d", "discard all")
+				c.Sync()
+				c.ReadUntilReady()
+				c.Query("begin")
+				c.ReadUntilReady()
+				executeStatement(c, "d")
+				c.Query(end)
+				c.ReadUntilReady()
+				executeStatement(c, "s") // is there as before
+				c.CloseStatement("d")
+				c.Sync()
+				c.ReadUntilReady()
+			}
+			c.Query("select 1; discard all")
+			c.ReadUntilReady()
+			executeStatement(c, "s")
+		}},
+		{Name: "names that are nobody's", Run: func(c *Client) {
+			for _, name := range []string{"postern_0", "postern_1", "postern_2", "postern_99999999999999999999"} {
+				c.Bind("", name)
+				c.Sync()
+				c.ReadUntilReady()
+				c.Query("deallocate " + name)
+				c.ReadUntilReady()
+				c.Parse(name, "select 1")
+				c.Parse(name, "select 2")
+				c.Sync()
+				c.ReadUntilReady()
+				executeStatement(c, name)
+			}
+		}},
 		{Name: "PREPARE and EXECUTE", Run: queries(
 			"prepare s (int) as select $1 + 1", "execute s(1)", "prepare s as select 2", "deallocate s", "execute s(1)",
 		)},

@@ -35,6 +35,23 @@ func sessionScripts() []Script {
 			"savepoint outside", "reset search_path", "show search_path", "discard all", "show work_mem",
 			"set no_such.setting = 'own'", "show no_such.setting", "set no_such_setting = 1",
 		)},
+		{Name: "settings and savepoints", Run: queries(
+			"set timezone = 'UTC'",
+			"begin; savepoint a; set timezone = 'Asia/Tokyo'; savepoint b; set timezone = 'Asia/Kolkata'", "rollback to b", "show timezone", "commit", "show timezone",
+			"begin; set timezone = 'Europe/Rome'; savepoint a; select 1/0", "rollback to a", "rollback", "show timezone",
+			"begin; set local timezone = 'Europe/Rome'; set timezone = 'Europe/Paris'; select 1/0", "commit", "show timezone",
+			"set session characteristics as transaction isolation level serializable", "show transaction_isolation", "show default_transaction_isolation",
+			"begin; set transaction isolation level repeatable read; commit", "show transaction_isolation",
+		)},
+		{Name: "setting changed by a function", Run: queries(
+			"do $$ begin perform set_config('TimeZone', 'Asia/Tokyo', false); end $$", "show timezone", "begin; select 1; commit", "show timezone",
+			"do $$ begin perform set_config('DateStyle', 'German', true); end $$", "show datestyle",
+			"begin; do $$ begin perform set_config('TimeZone', 'Asia/Kolkata', false); end $$; rollback", "show timezone",
+		)},
+		{Name: "search_path emptied as by a dump", Run: queries(
+			"select pg_catalog.set_config('search_path', '', false)", "show search_path", "create temp table t ()", "select 1 from pg_class where oid = 'pg_class'::regclass",
+			"reset search_path", "show search_path",
+		)},
 		{Name: "temporary objects", Run: queries(
 			"create temp table t (i int, s varchar(7)) on commit preserve rows", "insert into t values (1, 'one') returning *",
 			"select t.*, t as whole from t", "create temp sequence q", "select nextval('q'), nextval('q')", "discard temp", "table t",

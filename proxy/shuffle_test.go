@@ -2,6 +2,9 @@ package proxy_test
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,13 +22,37 @@ import (
 // Promises: K9.
 func TestTranscriptsAmongOthers(t *testing.T) {
 	t.Parallel()
-	pgtest.EachVersion(t, func(t *testing.T, major int) {
-		pg := pgtest.Start(t, pgtest.Config{Major: major})
-		w := newWorld(t, pg, func(c *proxy.Config) { c.Pool = pool.Config{Size: 3} })
-		others := shuffle(t, w.target(), 4)
-		pgtest.Compare(t, pg.Target("app", "app"), w.target(), scriptsFor(router.Transaction)...)
-		others()
-	})
+	pg := pgtest.Start(t, pgtest.Config{})
+	w := newWorld(t, pg, func(c *proxy.Config) { c.Pool = pool.Config{Size: 3} })
+	stop := shuffle(t, w.target(), 4)
+	for _, script := range scriptsFor(router.Transaction) {
+		if script.Major > pg.Major {
+			continue
+		}
+		t.Run(script.Name, func(t *testing.T) {
+			direct, through := pgtest.Record(t, pg.Target("app", "app"), script), pgtest.Record(t, w.target(), script)
+			if d := pgtest.Diff(anywhere(direct), anywhere(through)); d != "" {
+				t.Errorf("- at PostgreSQL directly, + through Postern\n%s", d)
+			}
+		})
+	}
+	stop()
+}
+
+// source is where in PostgreSQL an error comes from.
+var source = regexp.MustCompile(` F="[^"]*" L="[^"]*" R="[^"]*"`)
+
+// anywhere hides where in PostgreSQL the error about an aborted transaction comes
+// from: a statement that this server connection does not have is refused at the
+// Parse before the Bind.
+func anywhere(lines []string) []string {
+	hidden := slices.Clone(lines)
+	for i, line := range hidden {
+		if strings.Contains(line, `C="25P02"`) {
+			hidden[i] = source.ReplaceAllString(line, "")
+		}
+	}
+	return hidden
 }
 
 // shuffle lets clients use the pool of target, each with settings and prepared

@@ -43,13 +43,14 @@ func extendedScripts() []Script {
 		}},
 		// Promises: C76.
 		{Name: "many parameters", Run: manyParameters},
-		// Promises: C47.
+		// Promises: C76.
 		{Name: "as many parameters as there can be", Run: func(c *Client) {
 			bindMany(c, 65535)
 			c.Execute("", 0)
 			c.Sync()
 			c.ReadUntilReady()
 		}},
+		// Promises: C76.
 		{Name: "parameter formats without parameters", Run: func(c *Client) {
 			for _, formats := range [][]int16{{1}, {0, 1}} { // one is for all, however many those are
 				c.Parse("", "select 1")
@@ -59,6 +60,7 @@ func extendedScripts() []Script {
 				c.ReadUntilReady()
 			}
 		}},
+		// Promises: C47.
 		{Name: "empty extended query", Run: func(c *Client) {
 			c.Parse("", "")
 			c.DescribeStatement("")
@@ -205,7 +207,7 @@ func extendedScripts() []Script {
 			c.Sync()
 			c.ReadUntilReady()
 		}},
-		// Promises: C58.
+		// Promises: C59.
 		{Name: "portals end with their transaction", Run: func(c *Client) {
 			c.Query("begin")
 			c.ReadUntilReady()
@@ -235,6 +237,7 @@ func extendedScripts() []Script {
 			c.Sync()
 			c.ReadUntilReady()
 		}},
+		// Promises: C58.
 		{Name: "many rows by portal", Run: func(c *Client) {
 			c.Parse("", "select g, repeat('r', 500) from generate_series(1, 500) g")
 			c.Bind("", "")

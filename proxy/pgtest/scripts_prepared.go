@@ -108,7 +108,7 @@ func preparedScripts() []Script {
 			c.Query("discard all") // not inside a transaction
 			c.ReadUntilReady()
 		}},
-		// Promises: C70, K2.
+		// Promises: C69.
 		{Name: "DISCARD ALL inside a transaction", Run: func(c *Client) {
 			for _, end := range []string{"rollback", "commit"} {
 				c.CloseStatement("s")
@@ -130,6 +130,7 @@ func preparedScripts() []Script {
 			c.ReadUntilReady()
 			executeStatement(c, "s")
 		}},
+		// Promises: K2.
 		{Name: "names that are nobody's", Run: func(c *Client) {
 			for _, name := range []string{"postern_0", "postern_1", "postern_2", "postern_99999999999999999999"} {
 				c.Bind("", name)
@@ -144,6 +145,7 @@ func preparedScripts() []Script {
 				executeStatement(c, name)
 			}
 		}},
+		// Promises: C70, K2.
 		{Name: "PREPARE and EXECUTE", Run: queries(
 			"prepare s (int) as select $1 + 1", "execute s(1)", "prepare s as select 2", "deallocate s", "execute s(1)",
 		)},

@@ -35,6 +35,7 @@ func sessionScripts() []Script {
 			"savepoint outside", "reset search_path", "show search_path", "discard all", "show work_mem",
 			"set no_such.setting = 'own'", "show no_such.setting", "set no_such_setting = 1",
 		)},
+		// Promises: F100.
 		{Name: "settings and savepoints", Run: queries(
 			"set timezone = 'UTC'",
 			"begin; savepoint a; set timezone = 'Asia/Tokyo'; savepoint b; set timezone = 'Asia/Kolkata'", "rollback to b", "show timezone", "commit", "show timezone",
@@ -43,11 +44,13 @@ func sessionScripts() []Script {
 			"set session characteristics as transaction isolation level serializable", "show transaction_isolation", "show default_transaction_isolation",
 			"begin; set transaction isolation level repeatable read; commit", "show transaction_isolation",
 		)},
+		// Promises: F103.
 		{Name: "setting changed by a function", Run: queries(
 			"do $$ begin perform set_config('TimeZone', 'Asia/Tokyo', false); end $$", "show timezone", "begin; select 1; commit", "show timezone",
 			"do $$ begin perform set_config('DateStyle', 'German', true); end $$", "show datestyle",
 			"begin; do $$ begin perform set_config('TimeZone', 'Asia/Kolkata', false); end $$; rollback", "show timezone",
 		)},
+		// Promises: F99.
 		{Name: "search_path emptied as by a dump", Run: queries(
 			"select pg_catalog.set_config('search_path', '', false)", "show search_path", "create temp table t ()", "select 1 from pg_class where oid = 'pg_class'::regclass",
 			"reset search_path", "show search_path",

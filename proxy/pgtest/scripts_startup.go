@@ -38,14 +38,17 @@ func startupScripts() []Script {
 		{Name: "startup parameter of superusers", Target: with("log_statement", "all")},
 		// Promises: A15, K1.
 		{Name: "unknown setting in options", Target: func(t Target) Target { return t.WithOptions("-c no_such_setting=1") }},
-		// Promises: B31.
+		// Promises: A29.
 		{Name: "no database", Target: func(t Target) Target { t.Database = ""; return t }, Run: queries("select current_database()")},
+		// Promises: B41, CVE-2012-4575.
 		{Name: "long database name", Target: func(t Target) Target { t.Database = strings.Repeat("long", 1000); return t }},
+		// Promises: A18.
 		{
 			Name:   "bytes that are no text",
 			Target: with("application_name", "\xff\x01'\\"),
 			Run:    queries("show application_name", "set application_name = 'x'", "reset application_name", "show application_name"),
 		},
+		// Promises: B31.
 		{Name: "unknown database", Target: func(t Target) Target { t.Database = "no_such_database"; return t }},
 		// Promises: A12.
 		{Name: "protocol 3.2", Major: 18, Target: protocol(2), Run: queries("select 1")},

@@ -7,6 +7,7 @@ import (
 	"postern/catalog"
 )
 
+// Promises: B41, CVE-2012-4575.
 func TestParseTenantID(t *testing.T) {
 	t.Parallel()
 	for given, want := range map[string]catalog.TenantID{

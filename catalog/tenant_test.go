@@ -7,6 +7,7 @@ import (
 	"postern/catalog"
 )
 
+// Promises: B32, CVE-2025-2291.
 func TestRoleUsable(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

@@ -5,6 +5,7 @@ import (
 	"time"
 )
 
+// Promises: G115.
 func TestParseDuration(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]time.Duration{

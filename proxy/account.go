@@ -130,7 +130,7 @@ func (s *session) openAccount() {
 	}
 	name, named := s.identity.Settings[applicationName]
 	if s.pools() {
-		s.own = relay.NewSettings(map[string]string{applicationName: name})
+		s.own = relay.NewSettings(map[string]string{applicationName: validName(name)})
 	}
 	s.counter = s.server.counter(s.tenant.ID)
 	s.dialer = newDialer(s)

@@ -1,40 +1,31 @@
 package proxy
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
-// arrivals counts the cancel requests that are on their way to a session's server
-// connection, so that nobody else has it before they have arrived. The zero value
-// is none.
+// arrivals are the cancel requests for a server connection that was lent, so that
+// nobody else has it before they have arrived. The zero value is none.
 type arrivals struct {
-	mu      sync.Mutex
-	under   int           // under mu: how many are on their way
-	arrived chan struct{} // under mu: closed when there are none, if somebody waits
+	under sync.WaitGroup // those on their way
+	lost  atomic.Bool    // one may arrive at any time
 }
 
-// begin notes a request that sets out.
-func (a *arrivals) begin() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.under++
-}
+// begin notes a request that sets out. Nobody waits yet.
+func (a *arrivals) begin() { a.under.Add(1) }
 
-// end notes that one has arrived, or will not.
-func (a *arrivals) end() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.under--; a.under == 0 && a.arrived != nil {
-		close(a.arrived)
-		a.arrived = nil
+// end notes that one has arrived, or with an error that this is not known.
+func (a *arrivals) end(err error) {
+	if err != nil {
+		a.lost.Store(true)
 	}
+	a.under.Done()
 }
 
-// wait returns a channel that is closed when none is on its way, nil if that is so
-// now.
-func (a *arrivals) wait() <-chan struct{} {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.under > 0 && a.arrived == nil {
-		a.arrived = make(chan struct{})
-	}
-	return a.arrived
+// wait returns when none is on its way any more, and reports whether all are known
+// to have arrived.
+func (a *arrivals) wait() bool {
+	a.under.Wait()
+	return !a.lost.Load()
 }

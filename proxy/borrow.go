@@ -22,7 +22,7 @@ type pooled struct {
 
 	wait    *queued     // under session.mu: its wait in the pool's queue
 	lease   *pool.Lease // under session.mu
-	cancels arrivals    // begun under session.mu, while there is a lease
+	cancels *arrivals   // under session.mu: of lease, nil if there were none
 }
 
 // TryAttach implements engine.Host.
@@ -170,19 +170,19 @@ func (s *session) Release(peer engine.Peer, returned engine.Return) {
 	lease := peer.Lease.(*pool.Lease)
 	s.server.activeServers.Dec()
 	s.mu.Lock()
-	s.pooled.lease = nil
-	arrived := s.pooled.cancels.wait()
+	cancels := s.pooled.cancels
+	s.pooled.lease, s.pooled.cancels = nil, nil
 	s.mu.Unlock()
 	always := s.server.settings().Reset == ResetAlways
 	switch {
-	case arrived == nil && returned.Broken:
+	case cancels == nil && returned.Broken:
 		lease.Release(false)
-	case arrived == nil && returned.Status == 'I' && !returned.Discard && !always:
+	case cancels == nil && returned.Status == 'I' && !returned.Discard && !always:
 		lease.Affinity = lease.Memory.(*memory).relay.Settings
 		lease.Release(true)
 	default:
 		returned.Discard = returned.Discard || always
-		s.server.tasks.Go(func() { s.server.recover(lease, returned, arrived) })
+		s.server.tasks.Go(func() { s.server.recover(lease, returned, cancels) })
 	}
 }
 
@@ -190,12 +190,9 @@ func (s *session) Release(peer engine.Peer, returned engine.Return) {
 const recoverTimeout = 10 * time.Second
 
 // recover puts a server connection in order, once the cancel requests for it have
-// arrived, and gives it back.
-func (s *Server) recover(lease *pool.Lease, returned engine.Return, arrived <-chan struct{}) {
-	if arrived != nil {
-		<-arrived
-	}
-	if returned.Broken {
+// arrived, and gives it back. cancels may be nil.
+func (s *Server) recover(lease *pool.Lease, returned engine.Return, cancels *arrivals) {
+	if cancels != nil && !cancels.wait() || returned.Broken {
 		lease.Release(false)
 		return
 	}
@@ -236,12 +233,13 @@ func (s *session) Vacate(databases []string) {
 }
 
 // Cancel implements engine.Host.
-func (s *session) Cancel(ctx context.Context, peer engine.Peer) error {
-	return peer.Lease.(*pool.Lease).Cancel(ctx)
+func (s *session) Cancel(ctx context.Context, _ engine.Peer) error {
+	_, err := s.cancelLent(ctx)
+	return err
 }
 
-// cancelLent passes a cancel request on to the server connection that the session
-// has borrowed. That is lent to nobody else before the server has taken note.
+// cancelLent sends a cancel request to the server connection that the session has
+// borrowed. That is lent to nobody else before the server has taken note.
 func (s *session) cancelLent(ctx context.Context) (sent bool, err error) {
 	s.mu.Lock()
 	lease := s.pooled.lease
@@ -249,8 +247,13 @@ func (s *session) cancelLent(ctx context.Context) (sent bool, err error) {
 		s.mu.Unlock()
 		return false, nil
 	}
-	s.pooled.cancels.begin()
+	if s.pooled.cancels == nil {
+		s.pooled.cancels = new(arrivals)
+	}
+	cancels := s.pooled.cancels
+	cancels.begin()
 	s.mu.Unlock()
-	defer s.pooled.cancels.end()
-	return true, lease.Cancel(ctx)
+	err = lease.Cancel(ctx)
+	cancels.end(err)
+	return true, err
 }

@@ -46,6 +46,7 @@ func sendCancel(t *testing.T, target pgtest.Target, key wire.CancelRequest) {
 	c.ReadUntilClosed()
 }
 
+// Promises: A5, A12, E93, K7.
 func TestCancelRunningStatement(t *testing.T) {
 	t.Parallel()
 	pgtest.EachVersion(t, func(t *testing.T, major int) {
@@ -83,7 +84,8 @@ func TestCancelRunningStatement(t *testing.T) {
 	})
 }
 
-// E92: a key that is wrong in one bit does nothing.
+// A key that is wrong in one bit does nothing.
+// Promises: E92.
 func TestE92ForgedCancel(t *testing.T) {
 	t.Parallel()
 	pg := pgtest.Start(t, pgtest.Config{})
@@ -102,7 +104,8 @@ func TestE92ForgedCancel(t *testing.T) {
 	}
 }
 
-// E89: a cancel ends the wait for a tenant that wakes, and the session goes on.
+// A cancel ends the wait for a tenant that wakes, and the session goes on.
+// Promises: E89, E90, J3.
 func TestE89CancelWhileWaking(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, pgtest.Start(t, pgtest.Config{}), nil)
@@ -140,7 +143,8 @@ func TestE89CancelWhileWaking(t *testing.T) {
 	}
 }
 
-// J3: a client that hangs up leaves the queue.
+// A client that hangs up leaves the queue.
+// Promises: J3.
 func TestJ3HangUpWhileWaking(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, pgtest.Start(t, pgtest.Config{}), nil)

@@ -122,6 +122,7 @@ func (w *consoleWorld) connect(t *testing.T, user, password, database string) (*
 	return conn, err
 }
 
+// Promises: H3.
 func TestConsoleLogin(t *testing.T) {
 	t.Parallel()
 	w := newConsoleWorld(t)
@@ -161,6 +162,7 @@ func TestConsoleLogin(t *testing.T) {
 }
 
 // Without users there is no console, and whoever names no tenant is told how to.
+// Promises: H3.
 func TestNoConsole(t *testing.T) {
 	t.Parallel()
 	s := &session{server: New(Config{}), account: &account{identity: router.Identity{Role: "ops", Database: "postern"}}}

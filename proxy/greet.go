@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
@@ -176,6 +177,21 @@ func plainName(name string) bool {
 		}
 	}
 	return len(name) < 64
+}
+
+// validName returns an application_name that can be set by a statement, which
+// must be text: what is not is replaced as PostgreSQL itself did before 16.
+func validName(name string) string {
+	if utf8.ValidString(name) {
+		return name
+	}
+	b := []byte(name)
+	for i := range b {
+		if b[i] >= utf8.RuneSelf {
+			b[i] = '?'
+		}
+	}
+	return string(b)
 }
 
 // appendParameters appends a ParameterStatus for each, in the order of names.

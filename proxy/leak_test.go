@@ -16,6 +16,7 @@ import (
 // TestNothingLeaks runs 64 clients of 8 tenants over pools of 4 and lets each
 // check that it sees its own session and nobody else's. POSTERN_LEAK_TEST may say
 // how long, such as "10m".
+// Promises: A18, A20, C66, C70, E90, F98, F99, F100, F101, F104, F105, H2, I4, J7, K9.
 func TestNothingLeaks(t *testing.T) {
 	duration := 15 * time.Second
 	if text := os.Getenv("POSTERN_LEAK_TEST"); text != "" {

@@ -34,6 +34,7 @@ func codeOf(err error) string {
 }
 
 // Each limit ends the session, or the statement, that is over it.
+// Promises: G115.
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	pg := pgtest.Start(t, pgtest.Config{})
@@ -99,6 +100,7 @@ func TestTransactionTimeoutCancels(t *testing.T) {
 
 // Whoever waits for a server connection for longer than query_timeout is told so,
 // and goes on.
+// Promises: C53, G115.
 func TestQueryTimeoutWhileWaiting(t *testing.T) {
 	t.Parallel()
 	pg := pgtest.Start(t, pgtest.Config{})

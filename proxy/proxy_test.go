@@ -79,11 +79,18 @@ type world struct {
 // newWorld starts one; change may set what the test needs.
 func newWorld(t *testing.T, pg *pgtest.Postgres, change func(*proxy.Config)) *world {
 	t.Helper()
-	w := &world{pg: pg, store: memstore.New(), authority: pgtest.NewAuthority(t)}
-	w.gate = &gate{awake: true, endpoint: wake.Endpoint{
-		Network: "tcp", Address: net.JoinHostPort("127.0.0.1", strconv.Itoa(pg.Port)), Superuser: "postgres", Run: "1",
-	}}
-	verifier := pg.Exec(t, "select rolpassword from pg_authid where rolname = 'app'")
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(pg.Port))
+	w := newWorldAt(t, address, pg.Exec(t, "select rolpassword from pg_authid where rolname = 'app'"), change)
+	w.pg = pg
+	return w
+}
+
+// newWorldAt starts one whose Postgres is at address and knows the role app by
+// verifier.
+func newWorldAt(t *testing.T, address, verifier string, change func(*proxy.Config)) *world {
+	t.Helper()
+	w := &world{store: memstore.New(), authority: pgtest.NewAuthority(t)}
+	w.gate = &gate{awake: true, endpoint: wake.Endpoint{Network: "tcp", Address: address, Superuser: "postgres", Run: "1"}}
 	if _, err := w.store.Create(t.Context(), &catalog.Tenant{
 		ID: "acme", State: catalog.Awake, Driver: "test",
 		Roles: map[string]catalog.Role{"app": {Name: "app", Verifier: verifier, CanLogin: true}},

@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -93,15 +94,26 @@ func (s *Server) Serve(listener net.Listener) error {
 			s.start(conn)
 		case errors.Is(err, net.ErrClosed):
 			return nil
-		case pause > time.Second:
+		case pause > time.Second && !passes(err):
 			return fmt.Errorf("accept clients: %w", err)
 		default:
-			// Out of descriptors, mostly: those in use will be given back.
-			pause = max(2*pause, 5*time.Millisecond)
+			pause = min(max(2*pause, 5*time.Millisecond), 2*time.Second)
 			s.config.Log.Warn("cannot accept a client", "error", err, "pause", pause)
 			time.Sleep(pause)
 		}
 	}
+}
+
+// passes reports whether what keeps clients from being accepted will pass: there
+// are no descriptors or no memory, and those in use will be given back, or the
+// client has gone already.
+func passes(err error) bool {
+	for _, shortage := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED} {
+		if errors.Is(err, shortage) {
+			return true
+		}
+	}
+	return false
 }
 
 // start runs a session on conn, which it owns from now on.

@@ -73,6 +73,7 @@ func (w *world) asleep(t *testing.T) {
 	w.sleep(t)
 }
 
+// Promises: J2, J5, J6, J9.
 func TestGreetingFromMemory(t *testing.T) {
 	t.Parallel()
 	pg := pgtest.Start(t, pgtest.Config{})
@@ -101,6 +102,7 @@ func TestGreetingFromMemory(t *testing.T) {
 }
 
 // A login with other settings than those remembered must ask the backend.
+// Promises: J6.
 func TestGreetingFromMemoryIsExact(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, pgtest.Start(t, pgtest.Config{}), nil)
@@ -116,6 +118,7 @@ func TestGreetingFromMemoryIsExact(t *testing.T) {
 
 // What has changed while the tenant slept reaches the client before its first
 // answer.
+// Promises: J6.
 func TestGreetingTurnsOutDifferent(t *testing.T) {
 	t.Parallel()
 	pg := pgtest.Start(t, pgtest.Config{})
@@ -134,6 +137,7 @@ func TestGreetingTurnsOutDifferent(t *testing.T) {
 }
 
 // A refusal after the greeting is the backend's own, and forgets the greeting.
+// Promises: J6.
 func TestRefusalAfterGreeting(t *testing.T) {
 	t.Parallel()
 	pg := pgtest.Start(t, pgtest.Config{})
@@ -152,7 +156,8 @@ func TestRefusalAfterGreeting(t *testing.T) {
 
 var salt = regexp.MustCompile(`s=[A-Za-z0-9+/]{22}==,`)
 
-// B30: wrong password, unknown role and unknown tenant cannot be told apart.
+// Wrong password, unknown role and unknown tenant cannot be told apart.
+// Promises: B30, B31, CVE-2015-6817.
 func TestB30UnknownLooksLikeWrongPassword(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, pgtest.Start(t, pgtest.Config{}), nil)
@@ -183,6 +188,7 @@ func TestB30UnknownLooksLikeWrongPassword(t *testing.T) {
 	}
 }
 
+// Promises: B44, B45.
 func TestUnknownTenantShown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, pgtest.Start(t, pgtest.Config{}), func(c *proxy.Config) { c.Settings.ShowUnknownTenants = true })
@@ -191,6 +197,7 @@ func TestUnknownTenantShown(t *testing.T) {
 	expectFatal(t, target, "3D000")
 }
 
+// Promises: B44, B45.
 func TestTenantNotNamed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, pgtest.Start(t, pgtest.Config{}), nil)
@@ -204,6 +211,7 @@ func TestTenantNotNamed(t *testing.T) {
 	expectFatal(t, target, "28000")
 }
 
+// Promises: A23, B38, K10.
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, pgtest.Start(t, pgtest.Config{}), nil)
@@ -233,6 +241,7 @@ func TestTLS(t *testing.T) {
 	})
 }
 
+// Promises: B44, B45, C52.
 func TestPausedTenant(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, pgtest.Start(t, pgtest.Config{}), nil)
@@ -287,6 +296,7 @@ func TestWakeFails(t *testing.T) {
 }
 
 // \password in psql: the old password is refused at once, the new one accepted.
+// Promises: B39.
 func TestPasswordChangedBySQL(t *testing.T) {
 	t.Parallel()
 	pg := pgtest.Start(t, pgtest.Config{})
@@ -303,6 +313,7 @@ func TestPasswordChangedBySQL(t *testing.T) {
 	pgtest.Connect(t, target)
 }
 
+// Promises: B43, B45.
 func TestPoolOfClientsIsBounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, pgtest.Start(t, pgtest.Config{}), func(c *proxy.Config) { c.Settings.MaxClients = 1 })
@@ -321,7 +332,8 @@ func TestPoolOfClientsIsBounded(t *testing.T) {
 	t.Error("the place was never given back")
 }
 
-// A25: one absolute deadline, however the stranger spends it.
+// One absolute deadline, however the stranger spends it.
+// Promises: A25.
 func TestA25LoginTimeout(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, pgtest.Start(t, pgtest.Config{}), func(c *proxy.Config) { c.Settings.LoginTimeout = 100 * time.Millisecond })
@@ -344,6 +356,7 @@ func TestA25LoginTimeout(t *testing.T) {
 	}
 }
 
+// Promises: F107.
 func TestServerLost(t *testing.T) {
 	t.Parallel()
 	pg := pgtest.Start(t, pgtest.Config{})
@@ -376,6 +389,7 @@ func waitFor(t *testing.T, pg *pgtest.Postgres, query string) {
 	t.Fatalf("never true: %s", query)
 }
 
+// Promises: B45, G112.
 func TestDrain(t *testing.T) {
 	t.Parallel()
 	pg := pgtest.Start(t, pgtest.Config{})

@@ -5,6 +5,7 @@ import (
 	"testing"
 )
 
+// Promises: J8.
 func TestAdmission(t *testing.T) {
 	t.Parallel()
 	a := NewAdmission(2)

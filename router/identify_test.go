@@ -10,6 +10,7 @@ import (
 
 func options(s string) map[string]string { return map[string]string{"options": s} }
 
+// Promises: K10.
 func TestIdentify(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -11,6 +11,7 @@ import (
 // TestOptionsAsPostgreSQLReadsThem compares with a real server: the last
 // application_name that is found in options is the one that the server has, and
 // splitting and joining changes nothing of that.
+// Promises: A15.
 func TestOptionsAsPostgreSQLReadsThem(t *testing.T) {
 	t.Parallel()
 	pg := pgtest.Start(t, pgtest.Config{})

@@ -5,6 +5,7 @@ import (
 	"testing"
 )
 
+// Promises: A15.
 func TestSplitOptions(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -48,6 +49,7 @@ func TestJoinLeavesOutWhatCannotBeWritten(t *testing.T) {
 	}
 }
 
+// Promises: A15.
 func TestParseOptions(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

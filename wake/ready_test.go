@@ -12,6 +12,7 @@ import (
 	"postern/catalog"
 )
 
+// Promises: J3.
 func TestJ3OneWakeHoweverManyWait(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, w *world) {
 		acme := w.record("acme")
@@ -67,6 +68,7 @@ func TestTransitionalState(t *testing.T) {
 }
 
 // Whoever gives up leaves; the others go on waiting, and the start goes on.
+// Promises: J3.
 func TestJ3WaitersHaveTheirOwnDeadlines(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, w *world) {
 		w.driver.take["wake"] = 10 * time.Second

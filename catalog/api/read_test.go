@@ -59,6 +59,7 @@ func TestGetTenantShape(t *testing.T) {
 	}
 }
 
+// Promises: J1.
 func TestReadingWakesNobody(t *testing.T) {
 	t.Parallel()
 	w := start(t)

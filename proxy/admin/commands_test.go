@@ -89,8 +89,9 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// PROTOCOL section H, CVE-2026-6667: whoever may only look changes nothing, by
+// Whoever may only look changes nothing, by
 // either protocol.
+// Promises: CVE-2026-6667.
 func TestStatsUser(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
@@ -140,6 +141,7 @@ func TestAlone(t *testing.T) {
 }
 
 // A command that waits returns when there is nothing left to wait for.
+// Promises: G112.
 func TestPauseWaits(t *testing.T) {
 	t.Parallel()
 	w := newWorld()

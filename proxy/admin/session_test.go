@@ -174,6 +174,7 @@ func TestBounds(t *testing.T) {
 
 // Whoever looks at a large table slowly does not make the console hold it twice,
 // nor hold it up for others.
+// Promises: G120.
 func TestManyRows(t *testing.T) {
 	t.Parallel()
 	w := newWorld()

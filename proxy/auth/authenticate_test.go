@@ -112,8 +112,9 @@ func TestAuthenticate(t *testing.T) {
 	}
 }
 
-// PROTOCOL.md 30: who is unknown sees the same messages, of the same sizes, as
+// Who is unknown sees the same messages, of the same sizes, as
 // who has mistyped, and the same error.
+// Promises: B30, CVE-2015-6817.
 func TestB30MockLooksLikeWrongPassword(t *testing.T) {
 	t.Parallel()
 	const user = `od"d.acme`

@@ -14,6 +14,7 @@ import (
 	"testing"
 )
 
+// Promises: B38.
 func TestEndPointBinding(t *testing.T) {
 	t.Parallel()
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)

@@ -13,7 +13,8 @@ func rfcKeys(t testing.TB) LoginKeys {
 	return LoginKeys{ClientKey: clientKeyOf(rfcPassword, rfcVerifier(t)), Verifier: rfcVerifier(t)}
 }
 
-// PROTOCOL.md 37: the mechanism is picked by its name, wherever it stands.
+// The mechanism is picked by its name, wherever it stands.
+// Promises: B37.
 func TestB37ClientPicksByName(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -34,7 +35,7 @@ func TestB37ClientPicksByName(t *testing.T) {
 	}
 }
 
-// PROTOCOL.md 35 (CVE-2026-6665): nothing of the server's is taken unbounded.
+// Nothing of the server's is taken unbounded.
 // NONCE stands for the client's nonce.
 var challenges = []struct {
 	name, msg string
@@ -62,6 +63,7 @@ var challenges = []struct {
 	{"odd behind", "r=NONCExyz,s=" + rfcSalt + ",i=4096,\x00", false},
 }
 
+// Promises: B35, CVE-2026-6665.
 func TestB35ClientFinal(t *testing.T) {
 	t.Parallel()
 	for _, test := range challenges {
@@ -77,7 +79,8 @@ func TestB35ClientFinal(t *testing.T) {
 	}
 }
 
-// PROTOCOL.md 36: keys fit one verifier only, and prove nothing to another.
+// Keys fit one verifier only, and prove nothing to another.
+// Promises: B36.
 func TestB36OtherVerifier(t *testing.T) {
 	t.Parallel()
 	for _, parameters := range []string{

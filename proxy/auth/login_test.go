@@ -178,6 +178,7 @@ func pgx(t *testing.T, password, dsn string) (string, error) {
 }
 
 // Real clients log in, in the clear and in TLS, bound and unbound.
+// Promises: B37.
 func TestRealClients(t *testing.T) {
 	t.Parallel()
 	const refused = `password authentication failed for user "app.acme"`

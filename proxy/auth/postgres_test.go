@@ -144,8 +144,9 @@ func loginByKeys(t *testing.T, target pgtest.Target, keys LoginKeys) error {
 	}
 }
 
-// PROTOCOL.md 36: what a client has proved here logs in at the server that the
+// What a client has proved here logs in at the server that the
 // verifier comes from, until the password changes there.
+// Promises: B36.
 func TestB36LoginByKeys(t *testing.T) {
 	t.Parallel()
 	pgtest.EachVersion(t, func(t *testing.T, major int) {

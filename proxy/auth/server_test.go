@@ -126,6 +126,7 @@ var firstMessages = []struct {
 	{"other binding", "p=tls-unique,,n=,r=abc", true, true, "08P01", `unsupported SCRAM channel-binding type "tls-unique"`},
 }
 
+// Promises: CVE-2026-6664.
 func TestServerFirstRefuses(t *testing.T) {
 	t.Parallel()
 	for _, test := range firstMessages {
@@ -152,8 +153,9 @@ func TestServerFirstRefuses(t *testing.T) {
 	}
 }
 
-// PROTOCOL.md 35 (CVE-2026-6664): whatever its length says, a message is
+// Whatever its length says, a message is
 // bounded. PostgreSQL takes these; we need not.
+// Promises: B35, CVE-2026-6664.
 func TestB35NonceIsBounded(t *testing.T) {
 	t.Parallel()
 	for _, nonce := range []string{"", strings.Repeat("x", maxNonce+1), strings.Repeat("x", 60000)} {
@@ -257,8 +259,9 @@ func TestReplay(t *testing.T) {
 	wantError(t, err, "08P01", "invalid SCRAM response")
 }
 
-// PROTOCOL.md 37: PLUS is offered first, and only where there is something to
+// PLUS is offered first, and only where there is something to
 // bind to; the binding is compared.
+// Promises: B37, B38.
 func TestB37ChannelBinding(t *testing.T) {
 	t.Parallel()
 	plain := NewServer(ServerConfig{Verifier: rfcVerifier(t)})

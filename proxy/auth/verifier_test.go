@@ -136,6 +136,7 @@ func TestNewPassword(t *testing.T) {
 }
 
 // DESIGN, house rules: no secret in logs or errors.
+// Promises: B36.
 func TestSecretsAreHidden(t *testing.T) {
 	t.Parallel()
 	v := Mock([]byte("secret"), "name")
@@ -163,6 +164,7 @@ func TestSecretsAreHidden(t *testing.T) {
 	}
 }
 
+// Promises: B30.
 func TestMock(t *testing.T) {
 	t.Parallel()
 	secret := []byte("fleet secret")

@@ -34,6 +34,7 @@ var (
 	errCancel = &wire.Error{Code: wire.QueryCanceled, Message: "canceled"}
 )
 
+// Promises: C81.
 func TestAttachAtFirstMessage(t *testing.T) { eachEngine(t, testAttachAtFirstMessage) }
 
 func testAttachAtFirstMessage(t *testing.T, run starter) {
@@ -107,6 +108,7 @@ func testAheadEndsInHead(t *testing.T, run starter) {
 	}
 }
 
+// Promises: C52, C53.
 func TestC52RefusalKeepsSession(t *testing.T) { eachEngine(t, testC52RefusalKeepsSession) }
 
 func testC52RefusalKeepsSession(t *testing.T, run starter) {
@@ -140,6 +142,7 @@ func testC52RefusalKeepsSession(t *testing.T, run starter) {
 }
 
 // A backend's own refusal goes to the client as it is.
+// Promises: F107.
 func TestF107LastWordsOfBackend(t *testing.T) { eachEngine(t, testF107LastWordsOfBackend) }
 
 func testF107LastWordsOfBackend(t *testing.T, run starter) {
@@ -203,6 +206,7 @@ func (w *world) begin() {
 	until(w.t, "a server was asked for", func() bool { return w.host.asked() > 0 })
 }
 
+// Promises: J3.
 func TestJ3HangUpWhileWaiting(t *testing.T) { eachEngine(t, testJ3HangUpWhileWaiting) }
 
 func testJ3HangUpWhileWaiting(t *testing.T, run starter) {
@@ -232,6 +236,7 @@ func testJ3HangUpWhileWaiting(t *testing.T, run starter) {
 }
 
 // What a client has sent before it said goodbye is run, as at PostgreSQL itself.
+// Promises: K6.
 func TestKTerminateBehindQuery(t *testing.T) { eachEngine(t, testKTerminateBehindQuery) }
 
 func testKTerminateBehindQuery(t *testing.T, run starter) {
@@ -261,6 +266,7 @@ func testKTerminateBehindQuery(t *testing.T, run starter) {
 	}
 }
 
+// Promises: E89.
 func TestE89CancelWait(t *testing.T) { eachEngine(t, testE89CancelWait) }
 
 func testE89CancelWait(t *testing.T, run starter) {

@@ -71,6 +71,7 @@ func (w *world) pump(queries, size, answers int) {
 // are no reason to hold more than they are.
 //
 // Not parallel: it looks at what memory is in use.
+// Promises: C78, G120.
 func TestC78FullDuplex(t *testing.T) { eachEngine(t, testC78FullDuplex) }
 
 func testC78FullDuplex(t *testing.T, run starter) {
@@ -96,6 +97,7 @@ func heap() int64 {
 	return int64(stats.HeapAlloc)
 }
 
+// Promises: C77.
 func TestC77LargeMessages(t *testing.T) { eachEngine(t, testC77LargeMessages) }
 
 func testC77LargeMessages(t *testing.T, run starter) {
@@ -110,6 +112,7 @@ func testC77LargeMessages(t *testing.T, run starter) {
 }
 
 // The connections may hand over as little at a time as they like.
+// Promises: A6.
 func TestA6SlicedReads(t *testing.T) {
 	t.Parallel()
 	run := func(t *testing.T, s setup, script func(*pgtest.ServerConn)) *world {
@@ -136,6 +139,7 @@ func TestA6SlicedReads(t *testing.T) {
 }
 
 // The network may deliver as little at a time as it likes.
+// Promises: A6.
 func TestA6SlicedArrival(t *testing.T) { eachEngine(t, testA6SlicedArrival) }
 
 func testA6SlicedArrival(t *testing.T, run starter) {
@@ -187,6 +191,7 @@ func testTLSClient(t *testing.T, run starter) {
 }
 
 // A TLS client that vanishes without close_notify is a client that has left.
+// Promises: A24.
 func TestA24TLSEnd(t *testing.T) { eachEngine(t, testA24TLSEnd) }
 
 func testA24TLSEnd(t *testing.T, run starter) {

@@ -55,6 +55,7 @@ func transactions(c *pgtest.ServerConn) {
 	}
 }
 
+// Promises: G112.
 func TestEndWhenIdleAfterTransaction(t *testing.T) { eachEngine(t, testEndWhenIdleAfterTransaction) }
 
 func testEndWhenIdleAfterTransaction(t *testing.T, run starter) {
@@ -209,6 +210,7 @@ func testEndAtOnce(t *testing.T, run starter) {
 	}
 }
 
+// Promises: G112.
 func TestEndWhileWaiting(t *testing.T) { eachEngine(t, testEndWhileWaiting) }
 
 func testEndWhileWaiting(t *testing.T, run starter) {

@@ -100,6 +100,7 @@ func ping(conn net.Conn, b []byte) error {
 	return err
 }
 
+// Promises: G119.
 func TestLoopDoesNotAllocate(t *testing.T) {
 	r := newRig(t, newLoopEngine(t), 1, ponger)
 	conn := r.client()
@@ -119,6 +120,7 @@ func TestLoopDoesNotAllocate(t *testing.T) {
 }
 
 // What a client costs that does nothing.
+// Promises: G119.
 func TestLoopRecord(t *testing.T) {
 	size := unsafe.Sizeof(LoopConversation{}) + unsafe.Sizeof(Socket{}) + unsafe.Sizeof((*Socket)(nil))
 	relay := unsafe.Sizeof(relay.Session{})
@@ -129,7 +131,8 @@ func TestLoopRecord(t *testing.T) {
 }
 
 // A client that gets a large result does not hold up another.
-func TestF116Fairness(t *testing.T) {
+// Promises: G116.
+func TestG116Fairness(t *testing.T) {
 	t.Parallel()
 	enough := make(chan struct{})
 	e := newLoopEngine(t)
@@ -225,6 +228,7 @@ func descriptors(t *testing.T) []string {
 
 // The end of a server connection that nobody uses is noticed, and so is what it
 // says; one that is there for longer is told of once more at most.
+// Promises: F106.
 func TestF106IdleServer(t *testing.T) {
 	t.Parallel()
 	told := make(chan any, 100)
@@ -268,6 +272,7 @@ func TestF106IdleServer(t *testing.T) {
 
 // So is the end of one that was put in order by somebody else before it became
 // idle.
+// Promises: F106.
 func TestF106RecoveredServer(t *testing.T) {
 	t.Parallel()
 	told := make(chan any, 100)

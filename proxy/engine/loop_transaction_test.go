@@ -94,6 +94,7 @@ func (s *shelf) pooled(size int) setup {
 	return setup{alone: true, pool: new(relay.Config), host: func(h *host) { s.use(h, size) }}
 }
 
+// Promises: C51.
 func TestServerConnectionIsLent(t *testing.T) { eachEngine(t, testServerConnectionIsLent) }
 
 func testServerConnectionIsLent(t *testing.T, run starter) {
@@ -184,6 +185,7 @@ func testManyClients(t *testing.T, run starter) {
 
 // A client that leaves without a word has what it left running canceled, and the
 // server connection is given back in the state that it is in then.
+// Promises: C79, F96, I1, I2.
 func TestF96ClientLost(t *testing.T) { eachEngine(t, testF96ClientLost) }
 
 func testF96ClientLost(t *testing.T, run starter) {
@@ -261,6 +263,7 @@ func query(sql string) []byte {
 
 // A client that is gone while it waits gives its place up, and one that has none
 // leaves nothing behind.
+// Promises: J3.
 func TestJ3ClientLostWithoutServer(t *testing.T) { eachEngine(t, testJ3ClientLostWithoutServer) }
 
 func testJ3ClientLostWithoutServer(t *testing.T, run starter) {
@@ -447,6 +450,7 @@ func testEndWhilePooled(t *testing.T, run starter) {
 }
 
 // As TestC78FullDuplex, with a pool and with little room in the sockets.
+// Promises: C78.
 func TestC78SmallSockets(t *testing.T) { eachEngine(t, testC78SmallSockets) }
 
 func testC78SmallSockets(t *testing.T, run starter) {

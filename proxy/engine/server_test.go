@@ -15,6 +15,7 @@ import (
 	"postern/proxy/wire"
 )
 
+// Promises: F107, F108.
 func TestF107ServerLost(t *testing.T) { eachEngine(t, testF107ServerLost) }
 
 func testF107ServerLost(t *testing.T, run starter) {
@@ -127,6 +128,7 @@ func testServerBreaksOffBehindMessage(t *testing.T, run starter) {
 }
 
 // What the server says at its end is relayed, once, and nothing is added.
+// Promises: F107.
 func TestF107FatalOnce(t *testing.T) { eachEngine(t, testF107FatalOnce) }
 
 func testF107FatalOnce(t *testing.T, run starter) {
@@ -186,6 +188,7 @@ func testChangedComesFirst(t *testing.T, run starter) {
 	w.expect("CZ")
 }
 
+// Promises: C79.
 func TestC79BrokenClient(t *testing.T) { eachEngine(t, testC79BrokenClient) }
 
 func testC79BrokenClient(t *testing.T, run starter) {

@@ -18,12 +18,14 @@ func Scripts() []Script {
 func simpleScripts() []Script {
 	return []Script{
 		{Name: "login"},
+		// Promises: C46.
 		{Name: "several statements in a query", Run: queries(
 			"select 1; select 'two' as b, null as c; create temp table t (i int); insert into t values (1), (2); table t; drop table t",
 			"begin; select 1; commit; select 2",
 			"select 1; begin; select 2",
 			"commit",
 		)},
+		// Promises: C46.
 		{Name: "error in the middle of a query", Run: queries(
 			"create temp table t (i int primary key)",
 			"insert into t values (1); select 1/0; insert into t values (2)",
@@ -33,17 +35,20 @@ func simpleScripts() []Script {
 			"selec 1",
 			"select * from no_such_table",
 		)},
+		// Promises: C47.
 		{Name: "empty query", Run: queries("", " ", ";", "-- a comment", "select 1;; select 2;")},
 		{Name: "every kind of column", Run: queries(
 			"select true, 1::int2, 2::int4, 3::int8, 1.5::float8, 2.50::numeric(9,2), 'x'::char(3), 'y'::varchar(5), "+
 				"'\\x00ff'::bytea, '2000-01-02'::date, '{1,null}'::int[], '{\"a\": 1}'::jsonb, null, ''",
 			"select from (values (1), (2)) v",
 		)},
+		// Promises: C77.
 		{Name: "large rows", Run: queries(
 			"select g, repeat(chr(64 + g), 3 * 1024 * 1024) from generate_series(1, 4) g",
 			"select g, repeat('x', g % 200) from generate_series(1, 500) g",
 			"select length('"+strings.Repeat("long query ", 100_000)+"')",
 		)},
+		// Promises: C82.
 		{Name: "transactions", Run: queries(
 			"begin", "select 1", "commit",
 			"begin", "begin", "rollback",
@@ -63,6 +68,7 @@ func simpleScripts() []Script {
 			"do $$ begin raise exception 'own' using errcode = 'P0042', detail = 'd', table = 't', column = 'c'; end $$",
 		)},
 		{Name: "statement timeout", Run: queries("set statement_timeout = '20ms'", "select pg_sleep(30)", "reset statement_timeout", "select 1")},
+		// Promises: C75.
 		{Name: "function call", Run: functionCalls},
 		{Name: "queries sent before the answers are read", Run: func(c *Client) {
 			for _, sql := range []string{"select 1", "begin", "select 1/0", "select 2", "rollback", "", "select 3"} {
@@ -72,6 +78,7 @@ func simpleScripts() []Script {
 				c.ReadUntilReady()
 			}
 		}},
+		// Promises: K6.
 		{Name: "good-bye right behind a query", Run: func(c *Client) {
 			c.Query("select g from generate_series(1, 100) g")
 			c.Terminate()

@@ -8,6 +8,7 @@ import (
 // copyScripts are conversations with COPY.
 func copyScripts() []Script {
 	return []Script{
+		// Promises: D87.
 		{Name: "COPY out", Run: queries(
 			"copy (select g, 'row ' || g from generate_series(1, 20) g) to stdout",
 			"copy (select 1 where false) to stdout",
@@ -16,6 +17,7 @@ func copyScripts() []Script {
 			"copy (select 1 / (5 - g) from generate_series(1, 20) g) to stdout",
 			"select 'before'; copy (values (1)) to stdout; copy (values (2)) to stdout; select 'after'",
 		)},
+		// Promises: D87.
 		{Name: "COPY in", Run: func(c *Client) {
 			copyIn(c, "copy t from stdin", func() {
 				c.CopyData("1\tone\n2\ttwo\n")
@@ -34,6 +36,7 @@ func copyScripts() []Script {
 			c.Query("select i, count(*), max(length(s)) from t group by i order by i")
 			c.ReadUntilReady()
 		}},
+		// Promises: D87.
 		{Name: "COPY in among statements", Run: func(c *Client) {
 			copyIn(c, "begin; copy t from stdin; select count(*) from t; copy t from stdin; commit", func() {
 				c.CopyData("1\tone\n")
@@ -43,6 +46,7 @@ func copyScripts() []Script {
 				c.CopyDone()
 			})
 		}},
+		// Promises: D87.
 		{Name: "COPY in given up", Run: func(c *Client) {
 			copyIn(c, "copy t from stdin", func() {
 				c.CopyData("1\tone\n")
@@ -52,6 +56,7 @@ func copyScripts() []Script {
 			c.Query("rollback; table t")
 			c.ReadUntilReady()
 		}},
+		// Promises: D83.
 		{Name: "COPY in with an error", Run: func(c *Client) {
 			copyIn(c, "copy t from stdin", func() {
 				c.CopyData("not a number\tone\n")
@@ -70,10 +75,12 @@ func copyScripts() []Script {
 			})
 			copyIn(c, "copy no_such_table from stdin", func() { c.Query("select 1") })
 		}},
+		// Promises: D87.
 		{Name: "COPY in interrupted by a query", Run: func(c *Client) {
 			copyIn(c, "copy t from stdin", func() { c.Query("select 'not now'") })
 			c.ReadUntilReady()
 		}},
+		// Promises: D84.
 		{Name: "COPY in an extended query", Run: func(c *Client) {
 			createCopyTable(c)
 			c.Parse("", "copy t from stdin")
@@ -92,6 +99,7 @@ func copyScripts() []Script {
 			c.Sync()
 			c.ReadUntilReady()
 		}},
+		// Promises: D84.
 		{Name: "COPY in an extended query with an error", Run: func(c *Client) {
 			createCopyTable(c)
 			c.Parse("copy", "copy t from stdin")
@@ -111,6 +119,7 @@ func copyScripts() []Script {
 			c.Query("table t")
 			c.ReadUntilReady()
 		}},
+		// Promises: D87.
 		{Name: "COPY in without waiting", Run: func(c *Client) {
 			createCopyTable(c)
 			c.Query("copy t from stdin")

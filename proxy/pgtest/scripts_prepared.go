@@ -18,6 +18,7 @@ func preparedScripts() []Script {
 			c.ReadUntilReady()
 			executeStatement(c, "s", "5")
 		}},
+		// Promises: C71, K2.
 		{Name: "statement name taken", Run: func(c *Client) {
 			c.Parse("s", "select 1")
 			c.Parse("s", "select 2")
@@ -35,6 +36,7 @@ func preparedScripts() []Script {
 			c.ReadUntilReady()
 			executeStatement(c, "")
 		}},
+		// Promises: C61, K2.
 		{Name: "unknown statement and portal", Run: func(c *Client) {
 			c.Bind("", "nowhere")
 			c.Sync()
@@ -53,6 +55,7 @@ func preparedScripts() []Script {
 			c.Sync()
 			c.ReadUntilReady()
 		}},
+		// Promises: C49.
 		{Name: "failed Parse leaves the name free", Run: func(c *Client) {
 			c.Parse("s", "select from where")
 			c.Sync()
@@ -62,6 +65,7 @@ func preparedScripts() []Script {
 			c.ReadUntilReady()
 			executeStatement(c, "s")
 		}},
+		// Promises: C60.
 		{Name: "portals and statements have names of their own", Run: func(c *Client) {
 			c.Parse("x", "select 1")
 			c.Bind("x", "x")
@@ -72,6 +76,7 @@ func preparedScripts() []Script {
 			c.ReadUntilReady()
 			executeStatement(c, "x")
 		}},
+		// Promises: C65.
 		{Name: "unnamed statement after a simple query", Run: func(c *Client) {
 			c.Parse("", "select 1")
 			c.Sync()
@@ -81,6 +86,7 @@ func preparedScripts() []Script {
 			c.ReadUntilReady()
 			executeStatement(c, "")
 		}},
+		// Promises: C68, C69, C70, K5.
 		{Name: "DEALLOCATE and DISCARD", Run: func(c *Client) {
 			for _, forget := range []string{"deallocate s", "deallocate all", "discard all"} {
 				c.Parse("s", "select 1")
@@ -102,9 +108,48 @@ func preparedScripts() []Script {
 			c.Query("discard all") // not inside a transaction
 			c.ReadUntilReady()
 		}},
+		// Promises: C69.
+		{Name: "DISCARD ALL inside a transaction", Run: func(c *Client) {
+			for _, end := range []string{"rollback", "commit"} {
+				c.CloseStatement("s")
+				c.Parse("s", "select 1")
+				c.Parse("d", "discard all")
+				c.Sync()
+				c.ReadUntilReady()
+				c.Query("begin")
+				c.ReadUntilReady()
+				executeStatement(c, "d")
+				c.Query(end)
+				c.ReadUntilReady()
+				executeStatement(c, "s") // is there as before
+				c.CloseStatement("d")
+				c.Sync()
+				c.ReadUntilReady()
+			}
+			c.Query("select 1; discard all")
+			c.ReadUntilReady()
+			executeStatement(c, "s")
+		}},
+		// Promises: K2.
+		{Name: "names that are nobody's", Run: func(c *Client) {
+			for _, name := range []string{"postern_0", "postern_1", "postern_2", "postern_99999999999999999999"} {
+				c.Bind("", name)
+				c.Sync()
+				c.ReadUntilReady()
+				c.Query("deallocate " + name)
+				c.ReadUntilReady()
+				c.Parse(name, "select 1")
+				c.Parse(name, "select 2")
+				c.Sync()
+				c.ReadUntilReady()
+				executeStatement(c, name)
+			}
+		}},
+		// Promises: C70, K2.
 		{Name: "PREPARE and EXECUTE", Run: queries(
 			"prepare s (int) as select $1 + 1", "execute s(1)", "prepare s as select 2", "deallocate s", "execute s(1)",
 		)},
+		// Promises: C67, K4.
 		{Name: "result type changes under a prepared statement", Run: func(c *Client) {
 			c.Query("create temp table t (i int)")
 			c.ReadUntilReady()

@@ -63,7 +63,8 @@ func TestWaiterLeaves(t *testing.T) {
 }
 
 // A server connection handed to somebody who leaves at that instant goes to the
-// next, with what was early on it (PROTOCOL G111).
+// next, with what was early on it.
+// Promises: G111.
 func TestHandedToOneWhoLeaves(t *testing.T) {
 	for _, others := range []int{0, 1} {
 		t.Run([]string{"nobody waits", "another waits"}[others], func(t *testing.T) {

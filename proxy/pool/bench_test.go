@@ -125,6 +125,7 @@ func handOver(t testing.TB, g *Group) func() {
 	}
 }
 
+// Promises: G119.
 func TestNothingIsAllocated(t *testing.T) { // not parallel: it counts
 	for _, config := range []Config{
 		{Size: 1, IdleTimeout: 1e12, Lifetime: 1e13},

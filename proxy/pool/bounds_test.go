@@ -7,6 +7,7 @@ import (
 	"time"
 )
 
+// Promises: G110.
 func TestMaxConnections(t *testing.T) {
 	t.Run("bounds all tenants together", func(t *testing.T) {
 		shareBubble(t, Config{MaxConnections: 3}, func(f *fixture) {
@@ -111,6 +112,7 @@ func TestMaxConnections(t *testing.T) {
 	})
 }
 
+// Promises: G110.
 func TestMaxTenantConnections(t *testing.T) {
 	t.Run("closes what lies idle in another pool", func(t *testing.T) {
 		shareBubble(t, Config{MaxTenantConnections: 2}, func(f *fixture) {
@@ -149,6 +151,7 @@ func TestMaxTenantConnections(t *testing.T) {
 }
 
 // As many are closed as are wanted and no more, however long it takes.
+// Promises: G110.
 func TestNoMoreIsClosedThanWanted(t *testing.T) {
 	for _, config := range []Config{{MaxConnections: 3}, {MaxTenantConnections: 3}} {
 		key := of("a", "y")

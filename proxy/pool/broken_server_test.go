@@ -58,6 +58,7 @@ func scram(c *pgtest.ServerConn, first string) {
 
 // A server that lies, raves or is no PostgreSQL fails the login, soon, and
 // without much memory.
+// Promises: B35, CVE-2026-6665.
 func TestB35BrokenServer(t *testing.T) {
 	t.Parallel()
 	keys := loginKeys(t, auth.NewVerifier("secret").String(), "secret")
@@ -162,6 +163,7 @@ func TestB35BrokenServer(t *testing.T) {
 }
 
 // What is unusual and not wrong must not keep anybody out.
+// Promises: A12, A22.
 func TestA22UnusualServer(t *testing.T) {
 	t.Parallel()
 	ready := &pgproto3.ReadyForQuery{TxStatus: 'I'}
@@ -201,6 +203,7 @@ func TestA22UnusualServer(t *testing.T) {
 }
 
 // CVE-2026-6666: an error without an SQLSTATE is an error all the same.
+// Promises: B35, CVE-2026-6666.
 func TestB35RefusedWithoutCode(t *testing.T) {
 	t.Parallel()
 	message := []byte("E\x00\x00\x00\x13SFATAL\x00Mbecause\x00\x00")
@@ -216,6 +219,7 @@ func TestB35RefusedWithoutCode(t *testing.T) {
 
 // Without TLS nothing is sent to a server that does not offer it, whatever it
 // answers; and what it says in the clear behind its answer is not believed.
+// Promises: A2, A3, CVE-2021-43767.
 func TestA2A3NoTLS(t *testing.T) {
 	t.Parallel()
 	login := "R\x00\x00\x00\x08\x00\x00\x00\x00Z\x00\x00\x00\x05I"

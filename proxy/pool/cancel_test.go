@@ -15,6 +15,7 @@ import (
 )
 
 // A statement that runs is canceled, over whichever way the server is reached.
+// Promises: E94.
 func TestE94Cancel(t *testing.T) {
 	t.Parallel()
 	pgtest.EachVersion(t, func(t *testing.T, major int) {
@@ -69,6 +70,7 @@ func cancelable(t *testing.T, script func(*pgtest.ServerConn)) *Server {
 	return s
 }
 
+// Promises: E93.
 func TestE93CancelRequest(t *testing.T) {
 	t.Parallel()
 	got := make(chan *pgproto3.CancelRequest, 1)
@@ -85,6 +87,7 @@ func TestE93CancelRequest(t *testing.T) {
 }
 
 // However the server closes, it has closed.
+// Promises: E93.
 func TestE93CancelEndsRudely(t *testing.T) {
 	t.Parallel()
 	s := cancelable(t, func(c *pgtest.ServerConn) { c.ReceiveStartup(); c.Reset() })
@@ -107,6 +110,7 @@ func TestE93CancelEndsRudely(t *testing.T) {
 }
 
 // The caller waits for the server to close, and no longer than it wants to.
+// Promises: E91.
 func TestE91CancelObeysContext(t *testing.T) {
 	t.Parallel()
 	for name, script := range map[string]func(*pgtest.ServerConn){

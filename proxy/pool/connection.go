@@ -140,7 +140,7 @@ const patience = time.Second
 
 // depart is the goroutine of a connection that is closed in place of another,
 // which must not be dialled before PostgreSQL has freed the place: that is as soon
-// as its end can be read (PROTOCOL G110).
+// as its end can be read (docs/protocol.md, G110).
 func (c *connection) depart() {
 	g := c.pool.group
 	c.server.SetDeadline(time.Now().Add(patience))

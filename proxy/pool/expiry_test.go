@@ -50,6 +50,7 @@ func TestIdleTimeoutOfBusy(t *testing.T) {
 	})
 }
 
+// Promises: G109.
 func TestIdleTimeoutLeavesMinSize(t *testing.T) {
 	bubble(t, Config{IdleTimeout: time.Minute, MinSize: 2}, func(f *fixture) {
 		leases := []*Lease{f.lend(testKey), f.lend(testKey), f.lend(testKey), f.lend(testKey)}
@@ -61,6 +62,7 @@ func TestIdleTimeoutLeavesMinSize(t *testing.T) {
 	})
 }
 
+// Promises: G115.
 func TestNoTimeouts(t *testing.T) {
 	bubble(t, Config{}, func(f *fixture) {
 		f.lend(testKey).Release(true)
@@ -97,6 +99,7 @@ func TestLifetimeOfLent(t *testing.T) {
 
 // Idle ones end too, within a tenth of their lifetime and not all at once, with
 // and without an idle timeout.
+// Promises: G109.
 func TestLifetimeOfIdle(t *testing.T) {
 	for _, timeout := range []time.Duration{0, 40 * time.Minute, 50 * time.Minute} {
 		t.Run(timeout.String(), func(t *testing.T) {

@@ -32,6 +32,7 @@ func TestLastUsedIsLentFirst(t *testing.T) {
 	})
 }
 
+// Promises: I6.
 func TestOldestWaiterFirst(t *testing.T) {
 	bubble(t, Config{Size: 1}, func(f *fixture) {
 		lease := f.lend(testKey)
@@ -55,6 +56,7 @@ func TestOldestWaiterFirst(t *testing.T) {
 	})
 }
 
+// Promises: G109.
 func TestGrowth(t *testing.T) {
 	bubble(t, Config{Size: 5, ConnectAtOnce: 2}, func(f *fixture) {
 		clients := make([]*client, 8)
@@ -86,6 +88,7 @@ func TestGrowth(t *testing.T) {
 }
 
 // One waiter has one dial, even while the pool could have more.
+// Promises: G109.
 func TestGrowthFollowsDemand(t *testing.T) {
 	bubble(t, Config{}, func(f *fixture) {
 		c := f.askSlowly(testKey)
@@ -96,6 +99,7 @@ func TestGrowthFollowsDemand(t *testing.T) {
 	})
 }
 
+// Promises: G109.
 func TestDialServesOldestWaiter(t *testing.T) {
 	bubble(t, Config{}, func(f *fixture) {
 		first, second := f.askSlowly(testKey), f.askSlowly(testKey)
@@ -163,6 +167,7 @@ func TestFailedDial(t *testing.T) {
 	})
 }
 
+// Promises: I1.
 func TestUncleanIsClosed(t *testing.T) {
 	bubble(t, Config{Size: 1}, func(f *fixture) {
 		lease := f.lend(testKey)
@@ -231,6 +236,7 @@ func TestReleaseOfClosed(t *testing.T) {
 	})
 }
 
+// Promises: J7.
 func TestPoolsAreApart(t *testing.T) {
 	bubble(t, Config{Size: 1}, func(f *fixture) {
 		keys := []Key{

@@ -25,8 +25,8 @@ func encode(t *testing.T, messages ...pgproto3.BackendMessage) []byte {
 	return b
 }
 
-// What arrives on an idle server connection, and whether it is lent then
-// (PROTOCOL F106).
+// What arrives on an idle server connection, and whether it is lent then.
+// Promises: F106.
 func TestIdleConnectionIsLookedAt(t *testing.T) {
 	status := encode(t, &pgproto3.ParameterStatus{Name: "TimeZone", Value: "UTC"})
 	notice := encode(t, &pgproto3.NoticeResponse{Severity: "WARNING", Code: "01000", Message: "careful"})
@@ -81,6 +81,7 @@ func TestIdleConnectionIsLookedAt(t *testing.T) {
 }
 
 // All idle server connections of a server that has gone are found out at once.
+// Promises: F106, F108.
 func TestDeadServer(t *testing.T) {
 	bubble(t, Config{Size: 5}, func(f *fixture) {
 		leases := make([]*Lease, 5)
@@ -127,6 +128,7 @@ func TestEarlyOfUnused(t *testing.T) {
 }
 
 // Over TLS it is lent if nothing has arrived at all.
+// Promises: F106.
 func TestIdleTLSConnectionIsLookedAt(t *testing.T) {
 	t.Parallel()
 	authority := pgtest.NewAuthority(t)

@@ -130,6 +130,7 @@ func TestSaidIsWhatTheServerSays(t *testing.T) {
 	}
 }
 
+// Promises: A28.
 func TestConnectForReplication(t *testing.T) {
 	t.Parallel()
 	pg := pgtest.Start(t, pgtest.Config{})
@@ -145,6 +146,7 @@ func TestConnectForReplication(t *testing.T) {
 }
 
 // What a server refuses is its own ErrorResponse, to the byte.
+// Promises: B45, F107.
 func TestF107Refused(t *testing.T) {
 	t.Parallel()
 	pgtest.EachVersion(t, func(t *testing.T, major int) {
@@ -191,6 +193,7 @@ func TestF107Refused(t *testing.T) {
 	})
 }
 
+// Promises: B39.
 func TestB39PasswordHasChanged(t *testing.T) {
 	t.Parallel()
 	pg := pgtest.Start(t, pgtest.Config{})
@@ -201,6 +204,7 @@ func TestB39PasswordHasChanged(t *testing.T) {
 	}
 }
 
+// Promises: F108, J4.
 func TestStartingUpIsSafeToRetry(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]bool{"57P03": true, "57P01": true, "53300": false, "28P01": false, "": false} {
@@ -222,6 +226,7 @@ func TestUnreachable(t *testing.T) {
 }
 
 // What is said at login is taken wherever it comes, in pieces of any size.
+// Promises: A21.
 func TestA21NoticesAtLogin(t *testing.T) {
 	t.Parallel()
 	notice := &pgproto3.NoticeResponse{Severity: "NOTICE", Code: "00000", Message: strings.Repeat("hello ", 2000)}

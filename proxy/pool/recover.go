@@ -15,7 +15,7 @@ import (
 //
 // After an error the connection can only be given up: something has failed, or
 // something came that was not asked for, or ctx is over. (The order is that of
-// Odyssey's reset, PROTOCOL I.)
+// Odyssey's reset, docs/protocol.md, I.)
 func (s *Server) Recover(ctx context.Context, status byte, discard bool) error {
 	var statements []string
 	switch status {

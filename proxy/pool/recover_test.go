@@ -44,6 +44,7 @@ func encodeQuery(t *testing.T, sql string) []byte {
 	return b
 }
 
+// Promises: F96, I3, I4.
 func TestRecoverPostgres(t *testing.T) {
 	t.Parallel()
 	postgres := startPostgres(t)
@@ -84,6 +85,7 @@ func TestRecoverPostgres(t *testing.T) {
 }
 
 // What can go wrong on the way, step by step.
+// Promises: F97, I3, I4, I5.
 func TestRecover(t *testing.T) {
 	t.Parallel()
 	ready := "Z\x00\x00\x00\x05I"
@@ -171,6 +173,7 @@ func TestRecoverObeysContext(t *testing.T) {
 }
 
 // Over TLS what was left can be in the record layer.
+// Promises: F97, I5.
 func TestRecoverLooksIntoTLS(t *testing.T) {
 	t.Parallel()
 	authority := pgtest.NewAuthority(t)

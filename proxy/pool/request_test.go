@@ -154,6 +154,7 @@ func TestEnqueue(t *testing.T) {
 	})
 }
 
+// Promises: E89.
 func TestCancelRequest(t *testing.T) {
 	t.Run("that waits", func(t *testing.T) {
 		bubble(t, Config{Size: 1}, func(f *fixture) {

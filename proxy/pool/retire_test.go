@@ -4,6 +4,7 @@ import (
 	"testing"
 )
 
+// Promises: G114.
 func TestCloseTenant(t *testing.T) {
 	bubble(t, Config{}, func(f *fixture) {
 		other := Key{Tenant: "other"}
@@ -35,6 +36,7 @@ func TestCloseTenant(t *testing.T) {
 	})
 }
 
+// Promises: G114.
 func TestCloseTenantWhileWaiting(t *testing.T) {
 	bubble(t, Config{Size: 1}, func(f *fixture) {
 		lease := f.lend(testKey)

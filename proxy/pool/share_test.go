@@ -60,6 +60,7 @@ func TestOldestIdleGivesWay(t *testing.T) {
 
 // A tenant that wants all cannot keep another from its share, nor take more than
 // its own from one that needs it.
+// Promises: G116, J8.
 func TestShare(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -206,6 +207,7 @@ func TestOrderFollowsLoss(t *testing.T) {
 
 // With more tenants than connections each has its turn, and with more pools of a
 // tenant.
+// Promises: G116.
 func TestTurns(t *testing.T) {
 	for _, config := range []Config{{MaxConnections: 1}, {MaxTenantConnections: 1}} {
 		other := of("a", "y")
@@ -255,7 +257,8 @@ func TestDialledIsKept(t *testing.T) {
 }
 
 // Sixty tenants and six connections: none starves, however much one of
-// them asks for (PROTOCOL G116).
+// them asks for.
+// Promises: G116, J8.
 func TestNobodyStarves(t *testing.T) {
 	shareBubble(t, Config{MaxConnections: 6}, func(f *fixture) {
 		done := make(chan struct{})

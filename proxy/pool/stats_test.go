@@ -5,6 +5,7 @@ import (
 	"time"
 )
 
+// Promises: G114.
 func TestConnections(t *testing.T) {
 	bubble(t, Config{Lifetime: time.Hour}, func(f *fixture) {
 		begin := time.Now()

@@ -265,6 +265,7 @@ func newStorm(t *testing.T, seed uint64, bounds bool) *storm {
 }
 
 // Everything happens at full milliseconds, and so much at the same instant.
+// Promises: G111.
 func TestStormOfCoincidences(t *testing.T) {
 	for _, bounds := range []bool{false, true} {
 		t.Run(fmt.Sprintf("bounds=%v", bounds), func(t *testing.T) {
@@ -280,6 +281,7 @@ func TestStormOfCoincidences(t *testing.T) {
 }
 
 // Everything happens as the scheduler pleases.
+// Promises: G111.
 func TestStorm(t *testing.T) {
 	for _, bounds := range []bool{false, true} {
 		t.Run(fmt.Sprintf("bounds=%v", bounds), func(t *testing.T) {

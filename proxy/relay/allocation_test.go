@@ -32,6 +32,7 @@ func exchange(t testing.TB, s *Session, client, server []byte) {
 }
 
 // Not parallel: allocations of others would be counted.
+// Promises: G119.
 func TestForwardingDoesNotAllocate(t *testing.T) {
 	for _, e := range exchanges {
 		s := &Session{}

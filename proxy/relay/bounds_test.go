@@ -16,6 +16,7 @@ func pooledSession() (*Session, *Server) {
 }
 
 // A pipeline that never runs dry is no reason to remember what is over.
+// Promises: C74, G120.
 func TestEndlessPipelineDoesNotGrow(t *testing.T) {
 	t.Parallel()
 	s, server := pooledSession()
@@ -48,6 +49,7 @@ func TestEndlessPipelineDoesNotGrow(t *testing.T) {
 }
 
 // Nothing is allocated for what a head only announces.
+// Promises: C74.
 func TestAnnouncedLengthAllocatesNothing(t *testing.T) {
 	t.Parallel()
 	s, _ := pooledSession()
@@ -63,6 +65,7 @@ func TestAnnouncedLengthAllocatesNothing(t *testing.T) {
 }
 
 // Many small statements count for what they cost, not only for their text.
+// Promises: C74.
 func TestSmallStatementsAreBounded(t *testing.T) {
 	t.Parallel()
 	s, _ := pooledSession()

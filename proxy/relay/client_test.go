@@ -48,6 +48,7 @@ func messages(kinds string) []byte {
 }
 
 // What a client may say without a server connection, and what it needs one for.
+// Promises: C81, J9.
 func TestC81WithoutServer(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -98,6 +99,7 @@ func TestC81WithoutServer(t *testing.T) {
 
 // A statement for which no server can be had fails as PostgreSQL's do: the rest
 // of its batch is skipped, and one ReadyForQuery ends it.
+// Promises: C52, C53.
 func TestC52Refused(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -153,6 +155,7 @@ func TestC52Refused(t *testing.T) {
 }
 
 // After a refusal the next statement may have a server.
+// Promises: C52.
 func TestC52ServerAfterRefusal(t *testing.T) {
 	t.Parallel()
 	first := true
@@ -180,6 +183,7 @@ func TestC52ServerAfterRefusal(t *testing.T) {
 	}
 }
 
+// Promises: C79, CVE-2015-4054.
 func TestC79BrokenClient(t *testing.T) {
 	t.Parallel()
 	query := string(clientMessage('Q'))
@@ -217,6 +221,7 @@ func TestC79BrokenClient(t *testing.T) {
 
 // A message is forwarded as it comes, however long it is, and needs no more
 // memory than MinBuffer.
+// Promises: C77.
 func TestC77HugeMessages(t *testing.T) {
 	t.Parallel()
 	const size = 1 << 20

@@ -281,6 +281,7 @@ func (c *pooledClient) serverStep() bool {
 
 // What clients in transaction mode see of prepared statements is what each would
 // see of a PostgreSQL of its own, whoever else uses the same server connections.
+// Promises: C48, C49, C63, C65, C68, K3, K5, K9.
 func TestPreparedStatementsLikePostgres(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(60) {

@@ -2,6 +2,7 @@ package relay
 
 import "testing"
 
+// Promises: C46.
 func TestC46MultipleStatements(t *testing.T) {
 	playAll(t, map[string]string{
 		"one ReadyForQuery":         "idle >Q busy <TDC busy <TDC busy <CZ idle",
@@ -13,6 +14,7 @@ func TestC46MultipleStatements(t *testing.T) {
 	})
 }
 
+// Promises: C47.
 func TestC47EmptyQuery(t *testing.T) {
 	playAll(t, map[string]string{
 		"simple":   ">Q <I busy <Z idle",
@@ -20,6 +22,7 @@ func TestC47EmptyQuery(t *testing.T) {
 	})
 }
 
+// Promises: C48.
 func TestC48ErrorMidPipeline(t *testing.T) {
 	playAll(t, map[string]string{
 		"skips to the Sync":            ">PBES >PBES <E busy <Z busy <12CZ idle",
@@ -31,6 +34,7 @@ func TestC48ErrorMidPipeline(t *testing.T) {
 	})
 }
 
+// Promises: C50.
 func TestC50DelayedSync(t *testing.T) {
 	playAll(t, map[string]string{
 		"sent after the error was read": ">PBE <E busy >S busy <Z idle",
@@ -41,6 +45,7 @@ func TestC50DelayedSync(t *testing.T) {
 	})
 }
 
+// Promises: C51.
 func TestC51SecondTransactionPipelined(t *testing.T) {
 	playAll(t, map[string]string{
 		"simple":   ">Q >Q <CZ busy <CZ/T busy >Q <CZ idle",
@@ -49,6 +54,7 @@ func TestC51SecondTransactionPipelined(t *testing.T) {
 	})
 }
 
+// Promises: C54.
 func TestC54Flush(t *testing.T) {
 	playAll(t, map[string]string{
 		"answers before the Sync": ">PBDEH busy <12TC busy >S busy <Z idle",
@@ -57,6 +63,7 @@ func TestC54Flush(t *testing.T) {
 	})
 }
 
+// Promises: C55.
 func TestC55ErrorWithoutSync(t *testing.T) {
 	playAll(t, map[string]string{
 		"with Flush":    ">PH <E busy >H busy >S <Z idle",
@@ -65,6 +72,7 @@ func TestC55ErrorWithoutSync(t *testing.T) {
 }
 
 // A Query within a batch is run, but after an error it is skipped like the rest.
+// Promises: C56.
 func TestC56SimpleInTheMiddleOfExtended(t *testing.T) {
 	playAll(t, map[string]string{
 		"run":                       ">PBEQ <12C busy <TDCZ idle",
@@ -80,6 +88,7 @@ func TestC56SimpleInTheMiddleOfExtended(t *testing.T) {
 	})
 }
 
+// Promises: C57.
 func TestC57Describe(t *testing.T) {
 	playAll(t, map[string]string{
 		"statement with rows":    ">PDS <1tT busy <Z idle",
@@ -89,6 +98,7 @@ func TestC57Describe(t *testing.T) {
 	})
 }
 
+// Promises: C58.
 func TestC58PortalSuspended(t *testing.T) {
 	playAll(t, map[string]string{
 		"then Sync":   ">PBES <12Ds busy <Z idle",
@@ -97,6 +107,7 @@ func TestC58PortalSuspended(t *testing.T) {
 	})
 }
 
+// Promises: C62.
 func TestC62Close(t *testing.T) {
 	playAll(t, map[string]string{
 		"in a batch": ">PBECS <12C3 busy <Z idle",
@@ -105,6 +116,7 @@ func TestC62Close(t *testing.T) {
 	})
 }
 
+// Promises: C75.
 func TestC75FunctionCall(t *testing.T) {
 	playAll(t, map[string]string{
 		"answered":         ">F busy <V busy <Z idle",
@@ -115,6 +127,7 @@ func TestC75FunctionCall(t *testing.T) {
 	})
 }
 
+// Promises: D83.
 func TestD83CopyFailsEarly(t *testing.T) {
 	playAll(t, map[string]string{
 		"before it begins":                 ">Qddc <E busy <Z idle",
@@ -135,6 +148,7 @@ func TestD83CopyFailsEarly(t *testing.T) {
 	})
 }
 
+// Promises: D84.
 func TestD84CopyExtended(t *testing.T) {
 	playAll(t, map[string]string{
 		"end after the response":            ">PBE <12G busy >dc busy <C busy >S <Z idle",
@@ -158,6 +172,7 @@ func TestD84CopyExtended(t *testing.T) {
 
 // Whether the Sync was behind the bad data or before it, nobody can tell who
 // sees both of them before the error: such a session is never idle again.
+// Promises: D84.
 func TestD84SyncAmongBadData(t *testing.T) {
 	playAll(t, map[string]string{
 		"extended, not yet copying": ">PBEdSdcS <12G <E busy <Z busy <Z busy",
@@ -169,6 +184,7 @@ func TestD84SyncAmongBadData(t *testing.T) {
 	})
 }
 
+// Promises: D86, D87.
 func TestD87CopyMatrix(t *testing.T) {
 	playAll(t, map[string]string{
 		"out":                           ">Q <HddcC busy <Z idle",
@@ -189,6 +205,7 @@ func TestD87CopyMatrix(t *testing.T) {
 	})
 }
 
+// Promises: F107.
 func TestF107Fatal(t *testing.T) {
 	t.Parallel()
 	for _, script := range []string{">Q <!", "<!", ">PBE <12!", ">Q <NTD!"} {
@@ -212,6 +229,7 @@ func TestUnsolicited(t *testing.T) {
 }
 
 // However long the pipeline, an answer costs the same.
+// Promises: G120.
 func TestManyPending(t *testing.T) {
 	t.Parallel()
 	const many = 200_000

@@ -40,6 +40,7 @@ func seed(t *testing.T) uint64 {
 // random pipelines, valid and not, are sent to real servers, and when the answer
 // to the last message has come the session must be idle exactly if the server
 // says so, and never before.
+// Promises: C51.
 func TestC51IdleAsPostgreSQLSays(t *testing.T) {
 	t.Parallel()
 	first := seed(t)

@@ -33,6 +33,7 @@ func serverMessages(kinds string) []byte {
 }
 
 // Wherever the reads end, the same comes of it.
+// Promises: A6.
 func TestA6SplitAnywhere(t *testing.T) {
 	t.Parallel()
 	type outcome struct {

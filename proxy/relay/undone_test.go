@@ -21,6 +21,7 @@ func advance(t *testing.T, from func([]byte) (Step, error), b []byte) (sent []by
 }
 
 // The batch may fail while a Parse is half through: it is skipped then.
+// Promises: C49.
 func TestParseUndoneHalfThrough(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"", "a"} {
@@ -43,6 +44,7 @@ func TestParseUndoneHalfThrough(t *testing.T) {
 
 // What is dropped by DEALLOCATE in the extended protocol is gone for what is sent
 // behind it, before the server has said so.
+// Promises: C68.
 func TestDeallocateInPipeline(t *testing.T) {
 	t.Parallel()
 	for _, sync := range []bool{false, true} {

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// PROTOCOL.md 12: secrets of any length up to 256 bytes, none shortened.
+// Secrets of any length up to 256 bytes, none shortened.
+// Promises: A12.
 func TestA12Cancel(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{0, 3, 4, 5, 32, 255, 256, 257, 9000} {

@@ -27,7 +27,8 @@ func wantError(t *testing.T, err error, code string) *Error {
 	return e
 }
 
-// PROTOCOL.md 79: a length below 4, an unknown type, a length that overflows.
+// A length below 4, an unknown type, a length that overflows.
+// Promises: C79.
 func TestC79ParseHeader(t *testing.T) {
 	t.Parallel()
 	const invalid = -1
@@ -101,7 +102,8 @@ func TestParseHeaderAllocatesNothing(t *testing.T) { // not parallel: it counts
 	}
 }
 
-// PROTOCOL.md 9: long tokens pass, endless ones do not.
+// Long tokens pass, endless ones do not.
+// Promises: A9.
 func TestA9ReadMessage(t *testing.T) {
 	t.Parallel()
 	long := bytes.Repeat([]byte("x"), MaxPassword-4)

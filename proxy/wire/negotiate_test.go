@@ -77,7 +77,8 @@ func say(conn net.Conn, parts ...any) error {
 	return nil
 }
 
-// PROTOCOL.md 4: either order, each at most once.
+// Either order, each at most once.
+// Promises: A4, A7, A13, A29.
 func TestA4Requests(t *testing.T) {
 	t.Parallel()
 	ssl, gss := sslRequest, gssRequest
@@ -116,8 +117,9 @@ func TestA4Requests(t *testing.T) {
 	}
 }
 
-// PROTOCOL.md 5 and 93: cancel requests in the clear; what comes behind one is
+// Cancel requests in the clear; what comes behind one is
 // left alone. (In TLS: TestA5CancelInTLS.)
+// Promises: A5, E93.
 func TestA5Cancel(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -147,8 +149,9 @@ func TestRequireTLS(t *testing.T) {
 	}
 }
 
-// PROTOCOL.md 26: a client that goes away without a word is no error to log,
+// A client that goes away without a word is no error to log,
 // one that breaks off in the middle is.
+// Promises: A26.
 func TestA26HangUp(t *testing.T) {
 	t.Parallel()
 	reset := func(c net.Conn) { c.(*net.TCPConn).SetLinger(0) }
@@ -181,8 +184,9 @@ func TestA26HangUp(t *testing.T) {
 	}
 }
 
-// PROTOCOL.md 6: the packet may come in pieces; and what follows it stays where
+// The packet may come in pieces; and what follows it stays where
 // it is.
+// Promises: A6.
 func TestA6Pieces(t *testing.T) {
 	t.Parallel()
 	opening, err := negotiate(t, NegotiateOptions{}, nil, func(c net.Conn) error {
@@ -202,7 +206,8 @@ func TestA6Pieces(t *testing.T) {
 	}
 }
 
-// PROTOCOL.md 25: the caller's deadline ends the waiting.
+// The caller's deadline ends the waiting.
+// Promises: A25.
 func TestA25Deadline(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})

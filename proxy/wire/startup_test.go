@@ -30,6 +30,7 @@ func withLength(packet []byte) []byte {
 	return append(binary.BigEndian.AppendUint32(nil, uint32(len(packet)+4)), packet...)
 }
 
+// Promises: A10, A14, A17, A29, B41, CVE-2012-4575.
 func TestParseStartup(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -72,6 +73,7 @@ func TestParseStartup(t *testing.T) {
 	}
 }
 
+// Promises: A13, A29.
 func TestParseStartupRefuses(t *testing.T) {
 	t.Parallel()
 	const layout = "invalid startup packet layout: expected terminator as last byte"
@@ -109,6 +111,7 @@ func TestParseStartupRefuses(t *testing.T) {
 	}
 }
 
+// Promises: A6, A7, A8, CVE-2015-4054, H2.
 func TestReadStartupPacket(t *testing.T) {
 	t.Parallel()
 	good := startupBody(Version32, "user", "app")
@@ -169,7 +172,8 @@ func TestReadStartupPacket(t *testing.T) {
 	}
 }
 
-// PROTOCOL.md 10, 12: what is spoken with whom, and how the client is told.
+// What is spoken with whom, and how the client is told.
+// Promises: A10, A11.
 func TestA10Negotiate(t *testing.T) {
 	t.Parallel()
 	grease := []string{"_pq_.test_protocol_negotiation"}

@@ -52,8 +52,9 @@ func trusting(name string, protocols ...string) *tls.Config {
 // noPeek hides that a connection can be looked into.
 func noPeek(c net.Conn) net.Conn { return struct{ net.Conn }{c} }
 
-// PROTOCOL.md 1: bytes that a client, or somebody in between, sends in the clear
+// Bytes that a client, or somebody in between, sends in the clear
 // behind its SSLRequest are never taken for decrypted.
+// Promises: A1, CVE-2021-3935, CVE-2021-43766.
 func TestA1PlaintextAfterSSLRequest(t *testing.T) {
 	t.Parallel()
 	const (
@@ -117,6 +118,7 @@ func TestA1PlaintextAfterSSLRequest(t *testing.T) {
 	}
 }
 
+// Promises: K10.
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	certificates := testTLS(t, "one.example.com", "two.example.com").Certificates
@@ -203,7 +205,8 @@ func TestNoResumption(t *testing.T) {
 	}
 }
 
-// PROTOCOL.md 5: libpq from version 17 on encrypts its cancel requests.
+// From version 17 on, libpq encrypts its cancel requests.
+// Promises: A5.
 func TestA5CancelInTLS(t *testing.T) {
 	t.Parallel()
 	o := NegotiateOptions{TLS: testTLS(t, "db.example.com")}
@@ -222,7 +225,8 @@ func TestA5CancelInTLS(t *testing.T) {
 	}
 }
 
-// PROTOCOL.md 4: within TLS nothing more is negotiated.
+// Within TLS nothing more is negotiated.
+// Promises: A4.
 func TestA4RequestsInTLS(t *testing.T) {
 	t.Parallel()
 	o := NegotiateOptions{TLS: testTLS(t, "db.example.com")}
@@ -244,8 +248,9 @@ func TestA4RequestsInTLS(t *testing.T) {
 	}
 }
 
-// PROTOCOL.md 23: direct TLS needs ALPN; after an SSLRequest it may be missing,
+// Direct TLS needs ALPN; after an SSLRequest it may be missing,
 // but must not name anything else.
+// Promises: A23.
 func TestA23ALPN(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -304,8 +309,9 @@ func TestA23ALPN(t *testing.T) {
 	}
 }
 
-// PROTOCOL.md 24 and 26: OpenSSL 3 closes without saying goodbye; health checks
+// OpenSSL 3 closes without saying goodbye; health checks
 // give up in the handshake.
+// Promises: A24, A26.
 func TestA24HangUpInTLS(t *testing.T) {
 	t.Parallel()
 	o := NegotiateOptions{TLS: testTLS(t, "db.example.com")}

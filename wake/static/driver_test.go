@@ -75,6 +75,7 @@ func appKeys(t *testing.T, pg *pgtest.Postgres) auth.LoginKeys {
 
 // Each sslmode does what it does in libpq. The server's certificate is for
 // localhost and 127.0.0.1; 0.0.0.0 leads there as well, under a wrong name.
+// Promises: A3.
 func TestTLSModes(t *testing.T) {
 	t.Parallel()
 	pg := pgtest.Start(t, pgtest.Config{TLS: true})
@@ -150,6 +151,7 @@ func login(t *testing.T, driver wake.Driver, backend catalog.Backend, keys auth.
 }
 
 // What is wrong with an address will not get better by itself.
+// Promises: J4.
 func TestWrongBackend(t *testing.T) {
 	t.Parallel()
 	empty := filepath.Join(t.TempDir(), "empty")

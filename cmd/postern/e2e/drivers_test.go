@@ -20,6 +20,7 @@ const driverTimeout = 2 * time.Minute
 
 // TestDrivers lets the drivers of several languages do what applications do with
 // them. One that is not installed is left out: scripts/setup test installs them.
+// Promises: F104.
 func TestDrivers(t *testing.T) {
 	t.Parallel()
 	d := startDev(t, daemonConfig{})

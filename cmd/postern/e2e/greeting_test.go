@@ -11,6 +11,7 @@ import (
 
 // TestGreeting: a sleeping tenant is woken by the first query and by nothing
 // before.
+// Promises: J1.
 func TestGreeting(t *testing.T) {
 	t.Parallel()
 	d := startDev(t, daemonConfig{})

@@ -12,6 +12,7 @@ import (
 )
 
 // TestPsql does with psql what people do with it.
+// Promises: C75, C77.
 func TestPsql(t *testing.T) {
 	t.Parallel()
 	d := startDev(t, daemonConfig{})

@@ -15,6 +15,7 @@ import (
 )
 
 // TestRefusals holds how logins fail, and that none of them wakes anybody.
+// Promises: B30, B31, J1.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	d := startDev(t, daemonConfig{})

@@ -10,6 +10,7 @@ import (
 
 // TestRoles: pg_authid has the last word, and the catalog's copy follows it,
 // however a role was changed.
+// Promises: B32, B39, CVE-2025-2291.
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	d := startDev(t, daemonConfig{})

@@ -11,6 +11,7 @@ import (
 
 // TestTerminate: on TERM, load balancers are told first, idle clients are ended,
 // busy ones may finish, and then everything stops.
+// Promises: G112.
 func TestTerminate(t *testing.T) {
 	t.Parallel()
 	d := startDev(t, daemonConfig{})
@@ -59,6 +60,7 @@ func TestTerminate(t *testing.T) {
 
 // TestTerminateTwice: while it waits for busy clients, or in its grace, a second
 // signal ends them at once.
+// Promises: G112.
 func TestTerminateTwice(t *testing.T) {
 	t.Parallel()
 	d := startDev(t, daemonConfig{Env: []string{"POSTERN_DRAIN_TIMEOUT=10m"}})

@@ -10,6 +10,7 @@ import (
 func scan(text string) Summary { return Scan([]byte(text + "\x00 more ; set a.b = 1")) }
 
 // TestChanges: what of the session's state is changed and what can have been ended.
+// Promises: F98, F105.
 func TestChanges(t *testing.T) {
 	t.Parallel()
 	type kinds struct{ changes, ends Change }
@@ -250,6 +251,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// Promises: K8.
 func TestDatabases(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][]string{

@@ -39,6 +39,7 @@ type state map[[2]string]string // by kind and name
 
 // TestAgainstServer runs random statements and compares what has become of the
 // session with what Scan says of their text: it may say more, but misses nothing.
+// Promises: F98.
 func TestAgainstServer(t *testing.T) {
 	t.Parallel()
 	rounds := 500

@@ -8,6 +8,7 @@ import (
 )
 
 // TestSettings: which settings are changed, and how.
+// Promises: F99, F100.
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	const characteristics = "default_transaction_isolation default_transaction_read_only default_transaction_deferrable"

@@ -203,7 +203,11 @@ func (d *daemon) endSessions() {
 func (d *daemon) suspendAll(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(suspendsAtOnce)
-	for _, state := range []catalog.State{catalog.Awake, catalog.Waking, catalog.Suspending, catalog.Provisioning} {
+	// In the order in which a tenant goes through them, since what has just come to its
+	// end may not be filed yet. A paused tenant may still have had work to finish.
+	for _, state := range []catalog.State{
+		catalog.Provisioning, catalog.Waking, catalog.Suspending, catalog.Awake, catalog.Paused,
+	} {
 		query := catalog.Query{State: state}
 		for {
 			tenants, err := d.store.List(ctx, query)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -217,13 +218,16 @@ func readMessage(r io.Reader) (tag byte, message []byte, err error) {
 func TestLeakyPooler(t *testing.T) {
 	t.Parallel()
 	pg := pgtest.Start(t, pgtest.Config{})
-	tenants := newTenants(t, pg, 2)
-	for i, tenant := range tenants {
-		address := startLeaky(t, tenant.DSN, 2)
-		tenants[i].DSN = fmt.Sprintf("postgres://anybody@%s/anything?sslmode=disable", address)
-	}
+	direct := newTenants(t, pg, 2)
 	counts := map[leaktest.Kind]int{}
 	for _, noPrepared := range []bool{false, true} {
+		// A fresh pooler each time: what clients have left in one may keep the next
+		// from being answered.
+		tenants := slices.Clone(direct)
+		for i, tenant := range tenants {
+			address := startLeaky(t, tenant.DSN, 2)
+			tenants[i].DSN = fmt.Sprintf("postgres://anybody@%s/anything?sslmode=disable", address)
+		}
 		report, err := leaktest.Run(t.Context(), leaktest.Config{Tenants: tenants, Clients: 16, Actions: 100, Duration: time.Minute, Timeout: 2 * time.Second, NoPrepared: noPrepared})
 		if err != nil {
 			t.Fatal(err)

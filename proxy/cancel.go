@@ -10,12 +10,13 @@ import (
 	"postern/proxy/wire"
 )
 
-// maxCancels bounds the cancel requests that are passed on at once, and
-// cancelTimeout each of them, so that a flood or a backend that never closes
-// holds nothing for long.
+// maxCancels bounds the cancel requests that are passed on at once, maxTenantCancels
+// those to one tenant, and cancelTimeout each of them, so that a flood or a backend
+// that never closes holds nothing for long, and nothing of another tenant's.
 const (
-	maxCancels    = 64
-	cancelTimeout = 10 * time.Second
+	maxCancels       = 64
+	maxTenantCancels = 8
+	cancelTimeout    = 10 * time.Second
 )
 
 // cancelRegistry knows which session a cancel key belongs to.
@@ -24,17 +25,19 @@ type cancelRegistry struct {
 	number uint16
 	slots  chan struct{}
 
-	mu sync.Mutex
+	mu       sync.Mutex
+	underWay map[string]int // under mu: requests by the tenant's UID
 	// keys are by pid, which few sessions share: those are chained by their keys.
 	keys map[uint32]*cancelKey // under mu
 }
 
 func newCancelRegistry(fleet []byte, number uint16) *cancelRegistry {
 	return &cancelRegistry{
-		fleet:  fleet,
-		number: number,
-		slots:  make(chan struct{}, maxCancels),
-		keys:   make(map[uint32]*cancelKey),
+		fleet:    fleet,
+		number:   number,
+		slots:    make(chan struct{}, maxCancels),
+		underWay: make(map[string]int),
+		keys:     make(map[uint32]*cancelKey),
 	}
 }
 
@@ -100,6 +103,10 @@ func (r *cancelRegistry) result(ctx context.Context, request *wire.CancelRequest
 	if s == nil {
 		return "unknown"
 	}
+	if !r.begin(s.tenant.UID) {
+		return "refused"
+	}
+	defer r.end(s.tenant.UID)
 	ctx, cancel := context.WithTimeout(ctx, cancelTimeout)
 	defer cancel()
 	select {
@@ -111,6 +118,26 @@ func (r *cancelRegistry) result(ctx context.Context, request *wire.CancelRequest
 	return s.cancelStatement(ctx, &wire.Error{
 		Code: wire.QueryCanceled, Message: "canceling statement due to user request", Kind: "canceled",
 	})
+}
+
+// begin counts a cancel request to a tenant, unless there are too many; the caller
+// calls end.
+func (r *cancelRegistry) begin(tenant string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.underWay[tenant] >= maxTenantCancels {
+		return false
+	}
+	r.underWay[tenant]++
+	return true
+}
+
+func (r *cancelRegistry) end(tenant string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.underWay[tenant]--; r.underWay[tenant] == 0 {
+		delete(r.underWay, tenant)
+	}
 }
 
 // cancelStatement ends what the session waits for, with canceled, or runs. The server connection

@@ -118,6 +118,7 @@ func (c *Conversation) Run(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.conclude(moment())
+	c.relay.Closed()
 	return err
 }
 

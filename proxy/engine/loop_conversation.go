@@ -186,6 +186,7 @@ func (c *LoopConversation) publish() {
 	}
 	if c.done {
 		c.conclude(c.loop.now)
+		c.relay.Closed()
 		return
 	}
 	c.note(&c.relay, c.errand == attaching, c.loop.now)

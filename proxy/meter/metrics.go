@@ -25,7 +25,7 @@ type Metrics struct {
 	// WakeSeconds tells how long successful starts took.
 	WakeSeconds prometheus.Histogram
 	// Cancels counts cancel requests by result: "sent", "waiting", "idle",
-	// "unknown", "forged", "failed".
+	// "unknown", "forged", "refused", "failed".
 	Cancels *prometheus.CounterVec
 
 	registry prometheus.Registerer

@@ -90,3 +90,47 @@ func TestSmallStatementsAreBounded(t *testing.T) {
 		t.Errorf("%d statements are remembered", len(s.names))
 	}
 }
+
+// What is remembered for all clients is bounded: a statement beyond that keeps its
+// client on the server connection, and what a client leaves behind is free again.
+// Promises: C74.
+func TestMemoryOfAllIsBounded(t *testing.T) {
+	t.Parallel()
+	config := &Config{MaxStatements: 10, MaxMemory: 100_000}
+	prepare := func(name string) *Session {
+		s := &Session{}
+		s.Pool(config, Settings{})
+		s.Attached(&Server{})
+		for b := parseMessage(name, strings.Repeat("x", 30_000)); len(b) > 0; {
+			step, err := s.FromClient(b)
+			if err != nil || !step.Moved() {
+				t.Fatalf("%+v, %v", step, err)
+			}
+			b = b[step.Forward+step.Drop:]
+		}
+		for s.pending.done < s.pending.sent {
+			s.received('1', nil)
+		}
+		return s
+	}
+	for _, name := range []string{"named", ""} {
+		var remembered []*Session
+		for len(remembered) < 10 {
+			s := prepare(name)
+			if s.Pins() != 0 {
+				s.Closed()
+				break
+			}
+			remembered = append(remembered, s)
+		}
+		if n := len(remembered); n != 2 && n != 3 {
+			t.Errorf("%q: %d statements of 30,000 bytes are remembered in 100,000", name, n)
+		}
+		for _, s := range remembered {
+			s.Closed()
+		}
+		if n := config.memory.Load(); n != 0 {
+			t.Errorf("%q: %d bytes are remembered of clients who have left", name, n)
+		}
+	}
+}

@@ -161,7 +161,7 @@ func (s *Session) remember(name string, made *prepared) {
 		s.names = make(map[string]*prepared)
 	}
 	s.names[name] = made
-	s.pooling.size += made.size
+	s.pooling.keep(made.size)
 	if made.pinned {
 		s.pooling.held++
 	}
@@ -170,7 +170,7 @@ func (s *Session) remember(name string, made *prepared) {
 // forget drops a statement that the client has closed.
 func (s *Session) forget(name string) {
 	if known := s.names[name]; known != nil {
-		s.pooling.size -= known.size
+		s.pooling.keep(-known.size)
 		if known.pinned {
 			s.pooling.held--
 		}
@@ -185,5 +185,6 @@ func (s *Session) forget(name string) {
 func (s *Session) forgetAll() {
 	s.pooling.backend.forgetStatements()
 	clear(s.names)
-	s.pooling.size, s.pooling.held = 0, 0
+	s.pooling.keep(cap(s.unnamed.text) - s.pooling.size)
+	s.pooling.held = 0
 }

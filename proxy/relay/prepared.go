@@ -78,10 +78,10 @@ func (s *Session) planParse(header wire.Header, body []byte) (Step, verdict, err
 		made.summary = &summary
 	}
 	s.sentOperation(operation{kind: parseOperation, name: statementName(name), statement: made, entry: made.held})
-	if rest <= maxRemembered && p.size+rest <= maxStatements && p.config.MaxStatements > 0 {
+	if rest <= maxRemembered && p.size+rest <= maxStatements && p.config.room(rest) && p.config.MaxStatements > 0 {
 		p.backend.capture = capture{on: true, of: s.pending.sent}
 	} else {
-		made.pinned = true
+		made.pinned, made.size = true, statementSize
 	}
 	return s.renameParse(header, name, made.held), planned, nil
 }

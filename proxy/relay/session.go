@@ -1,9 +1,6 @@
 package relay
 
 import (
-	"cmp"
-	"sync/atomic"
-
 	"postern/proxy/relay/statement"
 	"postern/proxy/wire"
 )
@@ -41,30 +38,6 @@ type Session struct {
 	pooling *pooling // nil in session mode
 }
 
-// Config is what the sessions of a proxy that pool have in common.
-type Config struct {
-	// MaxStatements is how many prepared statements a server connection keeps;
-	// with 0, a client keeps the server connection as long as it has one.
-	// PgBouncer's max_prepared_statements by name.
-	MaxStatements int
-	// NoPins lends a server connection on after each transaction whatever state
-	// the session has left in it but for settings and prepared statements
-	// (pool.pin = false).
-	NoPins bool
-
-	sessions atomic.Uint64 // how many there were
-	origin   *Config       // whose sessions these are counted with, nil if its own
-}
-
-// With returns a Config with other values, for sessions that begin from now on and
-// use the same server connections.
-func (c *Config) With(maxStatements int, noPins bool) *Config {
-	return &Config{MaxStatements: maxStatements, NoPins: noPins, origin: cmp.Or(c.origin, c)}
-}
-
-// number is one that no other session on these server connections has.
-func (c *Config) number() uint64 { return cmp.Or(c.origin, c).sessions.Add(1) }
-
 // pooling is what a session has besides in transaction mode. What goes on while it
 // has a server connection is in the Server's lending.
 type pooling struct {
@@ -75,7 +48,7 @@ type pooling struct {
 	settings Settings // as the client has set them since
 	pins     Pins
 	batch    uint64 // counts what ReadyForQuery answers
-	size     int    // of names in all, in bytes
+	size     int    // of what is remembered of the client's statements, in bytes
 	held     int    // of names: those that can live on backend alone
 }
 

@@ -29,17 +29,16 @@ const foreign = ^uint64(0)
 
 // parseUnnamed notes that the unnamed statement is another from now on.
 func (s *Session) parseUnnamed(header wire.Header, body []byte) {
-	large := header.Length > maxRemembered
-	s.parsingUnnamed(statement.Scan(body[1:]), header.Length)
-	if !large {
+	if !s.parsingUnnamed(statement.Scan(body[1:]), header.Length) {
 		s.pooling.backend.capture = capture{on: true, of: s.pending.sent, skip: wire.HeaderSize + 1, text: s.pooling.backend.parse}
 	}
 }
 
 // parsingUnnamed notes a Parse of the unnamed statement, of that size, whose text is
-// still to be written down.
-func (s *Session) parsingUnnamed(summary statement.Summary, size int) {
-	p, u, large := s.pooling, &s.unnamed, size > maxRemembered
+// still to be written down, unless it is too large for that.
+func (s *Session) parsingUnnamed(summary statement.Summary, size int) (large bool) {
+	p, u := s.pooling, &s.unnamed
+	large = size > maxRemembered || !p.config.room(size)
 	u.owner++
 	u.coming++
 	u.comesIn, u.becomes, u.deallocates = p.batch, nil, nil
@@ -50,6 +49,7 @@ func (s *Session) parsingUnnamed(summary statement.Summary, size int) {
 	p.backend.unnamed = u.owner
 	from := p.backend.roomToParse(size)
 	s.sentOperation(operation{kind: unnamedParse, summary: u.becomes, owner: u.owner, large: large, from: from, to: from})
+	return large
 }
 
 // parsedUnnamed notes that the server has taken an unnamed statement.
@@ -58,10 +58,12 @@ func (s *Session) parsedUnnamed(o *operation) {
 	u.coming--
 	u.known, u.large, u.summary = true, o.large, o.summary
 	text := s.pooling.backend.parse[o.from:o.to]
-	if cap(u.text) > maxIdle && cap(u.text) > 4*len(text) {
+	before := cap(u.text)
+	if before > maxIdle && before > 4*len(text) {
 		u.text = nil // a client who waits should not hold much more than it needs
 	}
 	u.text = append(u.text[:0], text...)
+	s.pooling.keep(cap(u.text) - before)
 }
 
 // useUnnamed sees to it that the server has the client's unnamed statement, or

@@ -64,7 +64,11 @@ func startLeaky(t *testing.T, dsn string, size int) (address string) {
 
 // connect puts a new server connection into the pool.
 func (p *leaky) connect() {
-	conn, err := pgconn.Connect(context.WithoutCancel(p.t.Context()), p.dsn)
+	ctx := context.WithoutCancel(p.t.Context())
+	conn, err := pgconn.Connect(ctx, p.dsn)
+	if err == nil {
+		err = conn.SyncConn(ctx) // else pgconn may still read what is for us
+	}
 	if err != nil {
 		p.t.Errorf("connect leaky pooler: %v", err)
 		return

@@ -48,15 +48,16 @@ type daemon struct {
 	// endings are what the console has asked for.
 	endings chan ending
 
-	store    store
-	cache    *catalog.Cache
-	process  *process.Driver // nil where there is no PostgreSQL on this machine
-	gate     *wake.Gate
-	tenants  *superuser.Tenants
-	proxy    *proxy.Server
-	registry *prometheus.Registry
-	api      http.Handler
-	draining atomic.Bool
+	store     store
+	cache     *catalog.Cache
+	process   *process.Driver // nil where there is no PostgreSQL on this machine
+	gate      *wake.Gate
+	suspender *wake.Suspender
+	tenants   *superuser.Tenants
+	proxy     *proxy.Server
+	registry  *prometheus.Registry
+	api       http.Handler
+	draining  atomic.Bool
 
 	listeners listeners
 	closers   []func() // run in reverse by close
@@ -107,8 +108,13 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 		Release: func(ctx context.Context, id catalog.TenantID, force bool) error {
 			return d.proxy.Release(ctx, id, force)
 		},
-		Observe: metrics.Wake,
-		Log:     log,
+		ReleaseIdle: func(ctx context.Context, t *catalog.Tenant, since time.Time) error {
+			return d.proxy.ReleaseIdle(ctx, t, since)
+		},
+		Moved:          func(t *catalog.Tenant, awake bool) { d.suspender.Moved(t, awake) },
+		Observe:        metrics.Wake,
+		ObserveSuspend: countSuspend(metrics),
+		Log:            log,
 	})
 	d.closers = append(d.closers, d.gate.Close)
 	d.tenants = &superuser.Tenants{Gate: d.gate, Store: store, Changed: d.cache.Invalidate, Log: log}
@@ -131,17 +137,24 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 		Secret:    secret,
 		Loop:      loop,
 		Console:   d.console(),
+		Dropped:   func(uid string, used time.Time) { d.suspender.Used(uid, used) },
 		Metrics:   metrics,
 		Log:       log,
 		Settings:  proxySettings(config, tlsConfig),
 	})
 	d.closers = append(d.closers, d.endSessions)
+	d.suspender = wake.NewSuspender(wake.SuspenderConfig{
+		Gate:     d.gate,
+		Clients:  d.proxy,
+		Settings: suspenderSettings(config.Wake),
+		Log:      log,
+	})
 	d.api = api.New(api.Config{
 		Store:         store,
 		Instances:     d.gate,
 		Roles:         d.tenants,
 		Databases:     d.tenants,
-		Sessions:      d.proxy,
+		Sessions:      sessions{d.proxy, d.suspender},
 		NewCredential: newCredential,
 		URL:           d.url,
 		Drivers:       drivers.names(d.process != nil),
@@ -178,6 +191,7 @@ func (d *daemon) run(ctx context.Context) error {
 		}
 		return nil
 	})
+	group.Go(func() error { return d.suspender.Run(background) })
 	group.Go(func() error { return d.emptyTrash(background) })
 	group.Go(func() error { return returnMemory(background) })
 	group.Go(func() error { return d.followConfiguration(background) })

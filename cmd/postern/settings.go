@@ -36,6 +36,7 @@ func proxySettings(config configs.Config, tlsConfig *tls.Config) proxy.Settings 
 			Transaction:     time.Duration(config.Limits.TransactionTimeout),
 			Query:           time.Duration(config.Limits.QueryTimeout),
 		},
+		IgnoreApplicationNames: config.Wake.IgnoreApplicationNames,
 		QueryWaitTimeout:      bound(config.Pool.QueryWaitTimeout),
 		MaxPreparedStatements: statementsOf(config.Pool.MaxPreparedStatements),
 		NoPins:                !config.Pool.Pin,

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
+
+	"golang.org/x/sync/errgroup"
 
 	"postern/catalog"
 	"postern/proxy"
@@ -33,3 +36,39 @@ func countSuspend(metrics *meter.Metrics) func(driver string, err error) {
 		metrics.Suspends.WithLabelValues(result).Inc()
 	}
 }
+
+// suspendAll stops every instance of this machine that runs.
+func (d *daemon) suspendAll(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(suspendsAtOnce)
+	// In the order in which a tenant goes through them, since what has just come to its
+	// end may not be filed yet. A paused tenant may still have had work to finish.
+	for _, state := range []catalog.State{
+		catalog.Provisioning, catalog.Waking, catalog.Suspending, catalog.Awake, catalog.Paused,
+	} {
+		query := catalog.Query{State: state}
+		for {
+			tenants, err := d.store.List(ctx, query)
+			if err != nil {
+				return errors.Join(err, group.Wait())
+			}
+			if len(tenants) == 0 {
+				break
+			}
+			for _, t := range tenants {
+				group.Go(func() error {
+					err := d.gate.Suspend(ctx, t, true)
+					if err != nil && !errors.Is(err, wake.ErrUnsupported) {
+						d.log.Warn("cannot suspend", "tenant", t.ID, "error", err)
+					}
+					return nil
+				})
+			}
+			query.After = tenants[len(tenants)-1].ID
+		}
+	}
+	return group.Wait()
+}
+
+// suspendsAtOnce bounds how many instances are stopped together.
+const suspendsAtOnce = 16

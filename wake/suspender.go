@@ -2,7 +2,6 @@ package wake
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -301,18 +300,6 @@ func (s *Suspender) endPinned(a *awakeTenant, now time.Time, timeout time.Durati
 	return now.Add(max(min(timeout, limit), minIdle))
 }
 
-// tell has the log say, once, who has kept a tenant awake for longer than its
-// timeout.
-func (s *Suspender) tell(a *awakeTenant, since time.Time) {
-	s.mu.Lock()
-	known := a.told.Equal(since)
-	a.told = since
-	s.mu.Unlock()
-	if !known {
-		s.config.Log.Info("the tenant stays awake", "tenant", a.tenant.ID, "because", s.AwakeBecause(a.tenant.ID))
-	}
-}
-
 // begin marks a tenant as being suspended, and reports whether that can be.
 func (s *Suspender) begin(a *awakeTenant) bool {
 	s.mu.Lock()
@@ -327,51 +314,44 @@ func (s *Suspender) begin(a *awakeTenant) bool {
 
 // try suspends a tenant that began.
 func (s *Suspender) try(ctx context.Context, a idleTenant) {
-	err := s.config.Gate.SuspendIdle(ctx, a.tenant, a.idleSince)
-	log := s.config.Log.With("tenant", a.tenant.ID, "idle_since", a.idleSince.UTC())
-	because, level := obstacles(err), slog.LevelInfo
-	s.mu.Lock()
-	if slices.Equal(a.because, because) {
-		level = slog.LevelDebug // the log knows
-	}
-	a.trying, a.because, a.refusedAt = false, because, time.Now()
-	if timeout := s.timeout(a.tenant); timeout > 0 && s.tenants[a.tenant.UID] == a.awakeTenant {
-		s.lookAt(a.awakeTenant, a.refusedAt.Add(timeout))
-	}
-	s.mu.Unlock()
-	switch {
-	case err == nil:
-		log.Info("suspended")
-	case ctx.Err() == nil:
-		log.Log(ctx, level, "the tenant stays awake", "because", because)
-	}
-}
-
-// obstacles are why a tenant could not be suspended, a phrase each.
-func obstacles(err error) []string {
-	var busy *BusyError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &busy):
-		return busy.Because
-	}
-	return []string{"it cannot be suspended: " + err.Error()}
-}
-
-// AwakeBecause lists why a tenant is awake, a phrase each: what is being done with
-// it, or else what was in the way when it was last to be suspended.
-func (s *Suspender) AwakeBecause(id catalog.TenantID) []string {
-	because := slices.Clone(s.config.Clients.AwakeBecause(id))
-	if holds, _ := s.config.Gate.held(id); len(because) == 0 && holds > 0 {
-		because = []string{heldBecause}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if a := s.byID[id]; a != nil && len(because) == 0 {
-		for _, phrase := range a.because {
-			because = append(because, phrase+", seen at "+a.refusedAt.UTC().Format(time.RFC3339))
+	since, came := s.comers(a) // it may have waited for others
+	var err error
+	if !came {
+		if err = s.config.Gate.SuspendIdle(ctx, a.tenant, a.idleSince); err != nil {
+			since, came = s.comers(a)
 		}
 	}
-	return because
+	because := obstacles(err)
+	if came {
+		because = nil // they are no longer there, or tell of themselves
+	}
+	s.mu.Lock()
+	known := slices.Equal(a.because, because)
+	a.trying, a.because, a.refusedAt = false, because, time.Now()
+	if timeout := s.timeout(a.tenant); timeout > 0 && s.tenants[a.tenant.UID] == a.awakeTenant {
+		if !came {
+			since = a.refusedAt
+		}
+		s.lookAt(a.awakeTenant, since.Add(timeout))
+	}
+	s.mu.Unlock()
+	log := s.config.Log.With("tenant", a.tenant.ID, "idle_since", a.idleSince.UTC())
+	switch {
+	case came:
+		log.Debug("somebody has come while the tenant was to be suspended")
+	case err == nil:
+		log.Info("suspended")
+	case ctx.Err() == nil && !known:
+		log.Info("the tenant stays awake", "because", because)
+	}
+}
+
+// comers reports whether a tenant is in use since it was found to be idle, and when
+// it was last, which is now if it is still.
+func (s *Suspender) comers(a idleTenant) (since time.Time, came bool) {
+	use, since := s.use(a.awakeTenant)
+	if use.Working {
+		return time.Now(), true
+	}
+	return since, since.After(a.idleSince)
 }

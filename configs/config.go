@@ -189,7 +189,7 @@ type Limits struct {
 type Wake struct {
 	// IdleTimeout suspends a tenant that had no work for so long, at least 1s; 0 =
 	// never. Idle clients stay connected. Default: 5m.
-	IdleTimeout Duration `toml:"idle_timeout"`
+	IdleTimeout Duration `toml:"idle_timeout" live:"true"`
 	// Timeout is how long a client waits for its tenant to wake and for a server
 	// connection; 0 = for ever. Default: 30s.
 	Timeout Duration `toml:"timeout"`
@@ -198,16 +198,16 @@ type Wake struct {
 	MaxConcurrent int `toml:"max_concurrent"`
 	// MaxAwake is how many tenants may be awake before the one that has been idle
 	// for longest is suspended sooner; 0 = unlimited. Default: 0.
-	MaxAwake int `toml:"max_awake"`
+	MaxAwake int `toml:"max_awake" live:"true"`
 	// MaxPinIdle is how long an idle client may keep its tenant awake by state
 	// that pins it, before its session ends; 0 = unlimited. Default: 0.
-	MaxPinIdle Duration `toml:"max_pin_idle"`
+	MaxPinIdle Duration `toml:"max_pin_idle" live:"true"`
 	// ProvisionUnknown makes a tenant at its first login. Default: false.
 	ProvisionUnknown bool `toml:"provision_unknown" later:"true"`
 	// IgnoreApplicationNames are those of clients, such as a monitor's, whose
 	// statements are no work: they keep no tenant awake, and fail while it sleeps.
 	// Default: none.
-	IgnoreApplicationNames []string `toml:"ignore_application_names"`
+	IgnoreApplicationNames []string `toml:"ignore_application_names" live:"true"`
 	// Process is the driver that runs each tenant's Postgres on this machine.
 	Process Process `toml:"process"`
 }

@@ -39,6 +39,16 @@ type SuspenderConfig struct {
 	Gate *Gate
 	// Clients say what the tenants are used for. Required.
 	Clients Clients
+	// Settings are in effect until Reconfigure brings others.
+	Settings SuspenderSettings
+	// AtOnce is how many are suspended at once; 0 means 4.
+	AtOnce int
+	// Log defaults to slog.Default.
+	Log *slog.Logger
+}
+
+// SuspenderSettings are what can change while a Suspender runs.
+type SuspenderSettings struct {
 	// IdleTimeout is how long a tenant has no work before it is suspended, at least
 	// a second; 0 means never (wake.idle_timeout).
 	IdleTimeout time.Duration
@@ -48,10 +58,6 @@ type SuspenderConfig struct {
 	// MaxPinIdle is how long a session that is idle may keep its tenant awake by
 	// pins before it is ended; 0 means for ever (wake.max_pin_idle).
 	MaxPinIdle time.Duration
-	// AtOnce is how many are suspended at once; 0 means 4.
-	AtOnce int
-	// Log defaults to slog.Default.
-	Log *slog.Logger
 }
 
 // Suspender suspends tenants that have no work. It ends no session and no statement
@@ -66,11 +72,12 @@ type Suspender struct {
 	// Run waits for.
 	changed chan struct{}
 
-	mu      sync.Mutex
-	tenants map[string]*awakeTenant           // under mu, by UID, and so is what they hold
-	byID    map[catalog.TenantID]*awakeTenant // under mu: the same
-	looks   looks                             // under mu: when to look at them
-	crowded time.Time                         // under mu: when to make room, zero if there is enough
+	mu       sync.Mutex
+	settings SuspenderSettings                 // under mu
+	tenants  map[string]*awakeTenant           // under mu, by UID, and so is what they hold
+	byID     map[catalog.TenantID]*awakeTenant // under mu: the same
+	looks    looks                             // under mu: when to look at them
+	crowded  time.Time                         // under mu: when to make room, zero if there is enough
 }
 
 // awakeTenant is what is known of a tenant that is awake. It is under Suspender.mu,
@@ -99,10 +106,11 @@ func NewSuspender(config SuspenderConfig) *Suspender {
 		config.Log = slog.Default()
 	}
 	return &Suspender{
-		config:  config,
-		changed: make(chan struct{}, 1),
-		tenants: make(map[string]*awakeTenant),
-		byID:    make(map[catalog.TenantID]*awakeTenant),
+		config:   config,
+		settings: config.Settings,
+		changed:  make(chan struct{}, 1),
+		tenants:  make(map[string]*awakeTenant),
+		byID:     make(map[catalog.TenantID]*awakeTenant),
 	}
 }
 
@@ -129,13 +137,8 @@ func (s *Suspender) watch(t *catalog.Tenant) {
 	a := &awakeTenant{tenant: t, since: now}
 	s.tenants[t.UID], s.byID[t.ID] = a, a
 	a.look.of = a
-	if timeout := s.timeout(t); timeout > 0 {
-		s.lookAt(a, now.Add(timeout))
-	}
-	if s.tooMany() > 0 {
-		s.crowded = now
-		s.wake()
-	}
+	s.lookIn(a, now, s.timeout())
+	s.lookForRoom(now)
 }
 
 // forget ends with one. Called under mu.
@@ -145,22 +148,42 @@ func (s *Suspender) forget(a *awakeTenant) {
 	s.looks.remove(&a.look)
 }
 
-// timeout is how long t may be idle, 0 for ever.
-func (s *Suspender) timeout(*catalog.Tenant) time.Duration {
-	if s.config.IdleTimeout <= 0 {
+// timeout is how long a tenant may be idle, 0 for ever. Called under mu.
+func (s *Suspender) timeout() time.Duration {
+	if s.settings.IdleTimeout <= 0 {
 		return 0
 	}
-	return max(s.config.IdleTimeout, minIdle)
+	return max(s.settings.IdleTimeout, minIdle)
 }
 
 // minIdle is the least time for which a tenant must have been idle.
 const minIdle = time.Second
 
-// lookAt has a looked at at the given time. Called under mu.
-func (s *Suspender) lookAt(a *awakeTenant, at time.Time) {
-	if s.looks.add(&a.look, at) {
+// lookIn has a looked at some time after another; never with 0. Called under mu.
+func (s *Suspender) lookIn(a *awakeTenant, from time.Time, d time.Duration) {
+	switch {
+	case d == 0:
+		s.looks.remove(&a.look)
+	case s.looks.add(&a.look, from.Add(d)):
 		s.wake()
 	}
+}
+
+// Reconfigure brings other settings into effect.
+func (s *Suspender) Reconfigure(settings SuspenderSettings) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.settings == settings {
+		return
+	}
+	s.settings = settings
+	now := time.Now()
+	for _, a := range s.tenants {
+		if !a.trying {
+			s.lookIn(a, a.since, s.timeout()) // which may be too early: it is seen then
+		}
+	}
+	s.lookForRoom(now)
 }
 
 // wake has Run look what there is to do.
@@ -250,25 +273,45 @@ func (s *Suspender) due() []idleTenant {
 // inspect looks whether a tenant has been idle for long enough; if not, it will be
 // looked at again.
 func (s *Suspender) inspect(a *awakeTenant, now time.Time) (idleTenant, bool) {
-	timeout := s.timeout(a.tenant)
+	s.mu.Lock()
+	timeout, pins := s.timeout(), s.settings.MaxPinIdle
+	s.mu.Unlock()
 	use, since := s.use(a)
-	again := since.Add(timeout)
+	again := timeout
 	switch {
-	case again.After(now):
-	case use.Working:
-		s.tell(a, since)
-		again = s.endPinned(a, now, timeout)
-	case use.Disregarded:
-		again = now.Add(minIdle) // whoever it is may be gone by then
+	case timeout == 0:
+	case since.Add(timeout).After(now):
+		again = since.Add(timeout).Sub(now)
+	case use.Working || use.Disregarded:
+		again = s.obstructed(a, use, since, timeout, pins)
 	default:
 		return idleTenant{a, since}, s.begin(a)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.tenants[a.tenant.UID] == a && !a.trying {
-		s.lookAt(a, again)
+		s.lookIn(a, now, again)
 	}
 	return idleTenant{}, false
+}
+
+// obstructed is for a tenant that somebody has kept awake for longer than its
+// timeout: whoever does so by pins alone is ended in time. It returns when to look
+// again.
+func (s *Suspender) obstructed(a *awakeTenant, use Use, since time.Time, timeout, pins time.Duration) time.Duration {
+	if use.Working {
+		s.tell(a, since)
+	}
+	switch {
+	case pins > 0 && s.config.Clients.EndPinned(a.tenant, pins):
+		s.config.Log.Info("ended idle sessions that kept a tenant awake", "tenant", a.tenant.ID, "idle", pins)
+		return minIdle
+	case !use.Working:
+		return minIdle // whoever it is may be gone by then
+	case pins > 0:
+		return max(min(timeout, pins), minIdle)
+	}
+	return timeout
 }
 
 // use tells what is being done with a tenant, and since when that is nothing.
@@ -284,20 +327,6 @@ func (s *Suspender) use(a *awakeTenant) (Use, time.Time) {
 		}
 	}
 	return use, since
-}
-
-// endPinned ends those who keep a tenant awake by pins, if it is for them only that
-// it is awake, and returns when to look again.
-func (s *Suspender) endPinned(a *awakeTenant, now time.Time, timeout time.Duration) time.Time {
-	limit := s.config.MaxPinIdle
-	switch {
-	case limit == 0:
-		return now.Add(timeout)
-	case s.config.Clients.EndPinned(a.tenant, limit):
-		s.config.Log.Info("ended idle sessions that kept a tenant awake", "tenant", a.tenant.ID, "idle", limit)
-		return now.Add(minIdle)
-	}
-	return now.Add(max(min(timeout, limit), minIdle))
 }
 
 // begin marks a tenant as being suspended, and reports whether that can be.
@@ -328,11 +357,11 @@ func (s *Suspender) try(ctx context.Context, a idleTenant) {
 	s.mu.Lock()
 	known := slices.Equal(a.because, because)
 	a.trying, a.because, a.refusedAt = false, because, time.Now()
-	if timeout := s.timeout(a.tenant); timeout > 0 && s.tenants[a.tenant.UID] == a.awakeTenant {
+	if s.tenants[a.tenant.UID] == a.awakeTenant {
 		if !came {
 			since = a.refusedAt
 		}
-		s.lookAt(a.awakeTenant, since.Add(timeout))
+		s.lookIn(a.awakeTenant, since, s.timeout())
 	}
 	s.mu.Unlock()
 	log := s.config.Log.With("tenant", a.tenant.ID, "idle_since", a.idleSince.UTC())

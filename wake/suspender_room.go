@@ -8,16 +8,24 @@ import (
 // tooMany is how many more tenants are awake than MaxAwake allows, those left out
 // that are being suspended. Called under mu.
 func (s *Suspender) tooMany() int {
-	if s.config.MaxAwake == 0 || len(s.tenants) <= s.config.MaxAwake {
+	if s.settings.MaxAwake == 0 || len(s.tenants) <= s.settings.MaxAwake {
 		return 0
 	}
-	n := len(s.tenants) - s.config.MaxAwake
+	n := len(s.tenants) - s.settings.MaxAwake
 	for _, a := range s.tenants {
 		if a.trying {
 			n--
 		}
 	}
 	return n
+}
+
+// lookForRoom has Run make room if there are too many. Called under mu.
+func (s *Suspender) lookForRoom(now time.Time) {
+	if s.tooMany() > 0 {
+		s.crowded = now
+		s.wake()
+	}
 }
 
 // surplus are those that are suspended before their time, since there are too many:

@@ -119,9 +119,9 @@ func newIdleStorm(t *testing.T, random *rand.Rand) *idleStorm {
 		s.driver.take[call] = time.Duration(random.IntN(200)) * time.Millisecond
 	}
 	s.store.take = time.Duration(random.IntN(3)*random.IntN(50)) * time.Millisecond
-	config := SuspenderConfig{Gate: s.Gate, Clients: s.clients, IdleTimeout: s.timeout, AtOnce: 1 + random.IntN(3), Log: s.config.Log}
+	config := SuspenderConfig{Gate: s.Gate, Clients: s.clients, Settings: SuspenderSettings{IdleTimeout: s.timeout}, AtOnce: 1 + random.IntN(3), Log: s.config.Log}
 	if random.IntN(3) == 0 {
-		config.MaxAwake = 1 + random.IntN(3)
+		config.Settings.MaxAwake = 1 + random.IntN(3)
 		s.clients.least = minIdle
 	}
 	s.suspender = NewSuspender(config)

@@ -65,7 +65,7 @@ func (u *use) looked() int {
 
 // sleepers is a bubble with a Suspender that runs, and the tenants acme, beta and
 // gamma, all asleep.
-func sleepers(t *testing.T, config SuspenderConfig, test func(*testing.T, *world, *Suspender, *use)) {
+func sleepers(t *testing.T, settings SuspenderSettings, test func(*testing.T, *world, *Suspender, *use)) {
 	t.Helper()
 	var s *Suspender
 	bubble(t, func(c *GateConfig) {
@@ -76,8 +76,7 @@ func sleepers(t *testing.T, config SuspenderConfig, test func(*testing.T, *world
 		u := &use{
 			uses: make(map[catalog.TenantID]Use), pinned: make(map[catalog.TenantID]bool), ended: make(map[catalog.TenantID]time.Duration),
 		}
-		config.Gate, config.Clients, config.Log = w.Gate, u, w.config.Log
-		s = NewSuspender(config)
+		s = NewSuspender(SuspenderConfig{Gate: w.Gate, Clients: u, Settings: settings, Log: w.config.Log})
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		running.Go(func() { s.Run(ctx) })
@@ -108,7 +107,7 @@ func (w *world) awake(d time.Duration, want ...catalog.TenantID) {
 }
 
 func TestD4IdleTenantIsSuspended(t *testing.T) {
-	sleepers(t, SuspenderConfig{IdleTimeout: time.Minute}, func(t *testing.T, w *world, s *Suspender, u *use) {
+	sleepers(t, SuspenderSettings{IdleTimeout: time.Minute}, func(t *testing.T, w *world, s *Suspender, u *use) {
 		w.rouse("acme")
 		w.awake(59*time.Second, "acme")
 		w.awake(2 * time.Second)
@@ -126,7 +125,7 @@ func TestD4IdleTenantIsSuspended(t *testing.T) {
 
 // Idleness counts from the last use, of which the Suspender learns when it looks.
 func TestIdlenessCountsFromLastUse(t *testing.T) {
-	sleepers(t, SuspenderConfig{IdleTimeout: time.Minute}, func(t *testing.T, w *world, s *Suspender, u *use) {
+	sleepers(t, SuspenderSettings{IdleTimeout: time.Minute}, func(t *testing.T, w *world, s *Suspender, u *use) {
 		w.rouse("acme")
 		w.awake(50*time.Second, "acme")
 		u.set("acme", Use{Since: time.Now()})
@@ -147,7 +146,7 @@ func TestIdlenessCountsFromLastUse(t *testing.T) {
 }
 
 func TestD4WorkKeepsAwake(t *testing.T) {
-	sleepers(t, SuspenderConfig{IdleTimeout: time.Minute}, func(t *testing.T, w *world, s *Suspender, u *use) {
+	sleepers(t, SuspenderSettings{IdleTimeout: time.Minute}, func(t *testing.T, w *world, s *Suspender, u *use) {
 		w.rouse("acme") // with a client that is at work
 		u.set("acme", Use{Working: true})
 		w.rouse("beta") // with an operation of ours
@@ -183,7 +182,7 @@ func TestD4WorkKeepsAwake(t *testing.T) {
 }
 
 func TestNeverSuspended(t *testing.T) {
-	sleepers(t, SuspenderConfig{}, func(t *testing.T, w *world, _ *Suspender, u *use) {
+	sleepers(t, SuspenderSettings{}, func(t *testing.T, w *world, _ *Suspender, u *use) {
 		w.rouse("acme")
 		w.awake(1000*time.Hour, "acme")
 		if n := u.looked(); n > 0 {
@@ -194,7 +193,7 @@ func TestNeverSuspended(t *testing.T) {
 
 // Who does not count does not keep it awake, but is not cut off either.
 func TestDisregardedUse(t *testing.T) {
-	sleepers(t, SuspenderConfig{IdleTimeout: time.Minute}, func(t *testing.T, w *world, _ *Suspender, u *use) {
+	sleepers(t, SuspenderSettings{IdleTimeout: time.Minute}, func(t *testing.T, w *world, _ *Suspender, u *use) {
 		w.rouse("acme")
 		u.set("acme", Use{Disregarded: true})
 		w.awake(time.Minute+10*time.Second, "acme")
@@ -204,7 +203,7 @@ func TestDisregardedUse(t *testing.T) {
 }
 
 func TestPinnedSessionsAreEnded(t *testing.T) {
-	sleepers(t, SuspenderConfig{IdleTimeout: time.Minute, MaxPinIdle: 10 * time.Minute}, func(t *testing.T, w *world, _ *Suspender, u *use) {
+	sleepers(t, SuspenderSettings{IdleTimeout: time.Minute, MaxPinIdle: 10 * time.Minute}, func(t *testing.T, w *world, _ *Suspender, u *use) {
 		w.rouse("acme")
 		u.set("acme", Use{Working: true})
 		w.awake(30*time.Minute, "acme") // there are others
@@ -219,7 +218,7 @@ func TestPinnedSessionsAreEnded(t *testing.T) {
 }
 
 func TestMaxAwake(t *testing.T) {
-	sleepers(t, SuspenderConfig{IdleTimeout: time.Hour, MaxAwake: 2}, func(t *testing.T, w *world, _ *Suspender, u *use) {
+	sleepers(t, SuspenderSettings{IdleTimeout: time.Hour, MaxAwake: 2}, func(t *testing.T, w *world, _ *Suspender, u *use) {
 		w.rouse("acme")
 		time.Sleep(time.Minute)
 		w.rouse("beta")
@@ -232,7 +231,7 @@ func TestMaxAwake(t *testing.T) {
 
 // Where all are at work nobody is suspended, until one is done.
 func TestMaxAwakeWaits(t *testing.T) {
-	sleepers(t, SuspenderConfig{MaxAwake: 2}, func(t *testing.T, w *world, _ *Suspender, u *use) {
+	sleepers(t, SuspenderSettings{MaxAwake: 2}, func(t *testing.T, w *world, _ *Suspender, u *use) {
 		for _, id := range []catalog.TenantID{"acme", "beta", "gamma"} {
 			u.set(id, Use{Working: true})
 			w.rouse(id)
@@ -254,7 +253,7 @@ func TestMaxAwakeWaits(t *testing.T) {
 
 // A client that comes before the instance has begun to stop has it back at once.
 func TestComerHasItBack(t *testing.T) {
-	sleepers(t, SuspenderConfig{IdleTimeout: time.Minute}, func(t *testing.T, w *world, _ *Suspender, u *use) {
+	sleepers(t, SuspenderSettings{IdleTimeout: time.Minute}, func(t *testing.T, w *world, _ *Suspender, u *use) {
 		first := w.rouse("acme")
 		w.driver.slow("suspend", time.Second)
 		w.awake(time.Minute+500*time.Millisecond, "acme")
@@ -271,7 +270,7 @@ func TestComerHasItBack(t *testing.T) {
 // An operator's suspend does not heed Hold, and a tenant that has an operation under
 // way is left alone.
 func TestSuspendIdleAndOperator(t *testing.T) {
-	sleepers(t, SuspenderConfig{IdleTimeout: time.Minute}, func(t *testing.T, w *world, s *Suspender, _ *use) {
+	sleepers(t, SuspenderSettings{IdleTimeout: time.Minute}, func(t *testing.T, w *world, s *Suspender, _ *use) {
 		w.rouse("acme")
 		release := w.Hold("acme")
 		if err := w.Suspend(t.Context(), w.record("acme"), false); err != nil {
@@ -301,7 +300,7 @@ func TestSuspendIdleAndOperator(t *testing.T) {
 
 // An instance that ends by itself is no longer looked after, and its next run is.
 func TestSuspenderAfterCrash(t *testing.T) {
-	sleepers(t, SuspenderConfig{IdleTimeout: time.Minute}, func(t *testing.T, w *world, s *Suspender, _ *use) {
+	sleepers(t, SuspenderSettings{IdleTimeout: time.Minute}, func(t *testing.T, w *world, s *Suspender, _ *use) {
 		w.rouse("acme")
 		w.driver.crash("acme")
 		w.awake(time.Second)
@@ -316,7 +315,7 @@ func TestSuspenderAfterCrash(t *testing.T) {
 
 // What runs already is adopted, and suspended in its time.
 func TestAdoptedTenantIsSuspended(t *testing.T) {
-	sleepers(t, SuspenderConfig{IdleTimeout: time.Minute}, func(t *testing.T, w *world, _ *Suspender, _ *use) {
+	sleepers(t, SuspenderSettings{IdleTimeout: time.Minute}, func(t *testing.T, w *world, _ *Suspender, _ *use) {
 		acme := w.record("acme")
 		if _, err := w.driver.Wake(t.Context(), acme); err != nil {
 			t.Fatal(err)
@@ -332,7 +331,7 @@ func TestAdoptedTenantIsSuspended(t *testing.T) {
 
 // Without the catalog nobody is suspended; after it is back they are.
 func TestSuspenderWithoutCatalog(t *testing.T) {
-	sleepers(t, SuspenderConfig{IdleTimeout: time.Minute}, func(t *testing.T, w *world, s *Suspender, _ *use) {
+	sleepers(t, SuspenderSettings{IdleTimeout: time.Minute}, func(t *testing.T, w *world, s *Suspender, _ *use) {
 		w.rouse("acme")
 		w.settle()
 		w.store.Fail(catalog.ErrUnavailable)
@@ -342,5 +341,27 @@ func TestSuspenderWithoutCatalog(t *testing.T) {
 		}
 		w.store.Fail(nil)
 		w.awake(time.Minute)
+	})
+}
+
+// Other settings hold at once, for tenants that are awake already, too.
+func TestSuspenderReconfigure(t *testing.T) {
+	sleepers(t, SuspenderSettings{}, func(t *testing.T, w *world, s *Suspender, u *use) {
+		w.rouse("acme")
+		w.awake(time.Hour, "acme")
+		s.Reconfigure(SuspenderSettings{IdleTimeout: 2 * time.Hour})
+		w.awake(59*time.Minute, "acme")
+		s.Reconfigure(SuspenderSettings{IdleTimeout: 3 * time.Hour})
+		w.awake(time.Hour, "acme")
+		s.Reconfigure(SuspenderSettings{IdleTimeout: time.Minute})
+		w.awake(time.Second)
+		for _, id := range []catalog.TenantID{"acme", "beta", "gamma"} {
+			w.rouse(id)
+		}
+		s.Reconfigure(SuspenderSettings{})
+		w.awake(time.Hour, "acme", "beta", "gamma")
+		u.set("beta", Use{Since: time.Now()})
+		s.Reconfigure(SuspenderSettings{MaxAwake: 1})
+		w.awake(5*time.Second, "beta")
 	})
 }

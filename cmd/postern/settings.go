@@ -37,12 +37,12 @@ func proxySettings(config configs.Config, tlsConfig *tls.Config) proxy.Settings 
 			Query:           time.Duration(config.Limits.QueryTimeout),
 		},
 		IgnoreApplicationNames: config.Wake.IgnoreApplicationNames,
-		QueryWaitTimeout:      bound(config.Pool.QueryWaitTimeout),
-		MaxPreparedStatements: statementsOf(config.Pool.MaxPreparedStatements),
-		NoPins:                !config.Pool.Pin,
-		Reset:                 proxy.Reset(config.Pool.Reset),
-		AdminUsers:            config.Auth.AdminUsers,
-		StatsUsers:            config.Auth.StatsUsers,
+		QueryWaitTimeout:       bound(config.Pool.QueryWaitTimeout),
+		MaxPreparedStatements:  statementsOf(config.Pool.MaxPreparedStatements),
+		NoPins:                 !config.Pool.Pin,
+		Reset:                  proxy.Reset(config.Pool.Reset),
+		AdminUsers:             config.Auth.AdminUsers,
+		StatsUsers:             config.Auth.StatsUsers,
 	}
 }
 

@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"postern/catalog"
+	"postern/configs"
 	"postern/proxy"
 	"postern/proxy/meter"
 	"postern/wake"
@@ -21,6 +23,15 @@ type sessions struct {
 
 // AwakeBecause implements api.Sessions.
 func (s sessions) AwakeBecause(id catalog.TenantID) []string { return s.suspender.AwakeBecause(id) }
+
+// suspenderSettings is what the suspender obeys of a configuration.
+func suspenderSettings(config configs.Wake) wake.SuspenderSettings {
+	return wake.SuspenderSettings{
+		IdleTimeout: time.Duration(config.IdleTimeout),
+		MaxAwake:    config.MaxAwake,
+		MaxPinIdle:  time.Duration(config.MaxPinIdle),
+	}
+}
 
 // countSuspend counts in metrics; it fits wake.GateConfig.ObserveSuspend.
 func countSuspend(metrics *meter.Metrics) func(driver string, err error) {

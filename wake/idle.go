@@ -2,6 +2,7 @@ package wake
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"postern/catalog"
@@ -56,6 +57,10 @@ func (g *Gate) SuspendIdle(ctx context.Context, t *catalog.Tenant, since time.Ti
 	}
 	select {
 	case <-operation.over:
+		var busy *BusyError
+		if isClosed(operation.wanted) && errors.As(operation.err, &busy) {
+			return errWanted
+		}
 		return operation.err
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -90,6 +95,9 @@ func (g *Gate) beginIdle(ctx context.Context, driver Driver, t *catalog.Tenant, 
 	})
 	return begun, nil
 }
+
+// errWanted is why an instance is not suspended that somebody has asked for meanwhile.
+var errWanted = &BusyError{Because: []string{"somebody who has just come"}}
 
 // heldBecause is who is in the way of a suspend by Hold.
 const heldBecause = "an operation of Postern's"

@@ -93,8 +93,10 @@ type awakeTenant struct {
 	// because is what was in the way when that was last tried, refusedAt when.
 	because   []string
 	refusedAt time.Time
-	// told is the since of the work that the log knows to keep it awake.
-	told time.Time
+	// seen is the since of the work that kept it awake when it was last looked at,
+	// told that the log knows of that.
+	seen time.Time
+	told bool
 }
 
 // NewSuspender returns a Suspender that is ready to Run.
@@ -348,6 +350,9 @@ func (s *Suspender) try(ctx context.Context, a idleTenant) {
 	if !came {
 		if err = s.config.Gate.SuspendIdle(ctx, a.tenant, a.idleSince); err != nil {
 			since, came = s.comers(a)
+		}
+		if err == errWanted {
+			since, came = time.Now(), true
 		}
 	}
 	because := obstacles(err)

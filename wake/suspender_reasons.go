@@ -25,14 +25,15 @@ func (s *Suspender) AwakeBecause(id catalog.TenantID) []string {
 	return because
 }
 
-// tell has the log say, once, who has kept a tenant awake for longer than its
-// timeout.
+// tell has the log say, once, who keeps a tenant awake: at the second look that
+// finds it in use with nothing given back in between.
 func (s *Suspender) tell(a *awakeTenant, since time.Time) {
 	s.mu.Lock()
-	known := a.told.Equal(since)
-	a.told = since
+	again := a.seen.Equal(since)
+	tell := again && !a.told
+	a.seen, a.told = since, again
 	s.mu.Unlock()
-	if !known {
+	if tell {
 		s.config.Log.Info("the tenant stays awake", "tenant", a.tenant.ID, "because", s.AwakeBecause(a.tenant.ID))
 	}
 }

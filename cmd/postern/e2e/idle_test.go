@@ -203,7 +203,7 @@ func TestWorkKeepsAwake(t *testing.T) {
 	}{
 		"transaction": {begin: []string{"begin", "create table t()"}, end: []string{"commit"}, because: "at work since"},
 		"pin":         {begin: []string{"listen news"}, end: []string{"unlisten news"}, because: "pinned by listen since"},
-		"statement":   {begin: []string{"select pg_sleep(2.5)"}, because: "at work since"},
+		"statement":   {begin: []string{"select pg_sleep(4)"}, because: "at work since"},
 		"prepared":    {begin: []string{"begin; select txid_current(); prepare transaction 'later'"}, end: []string{"rollback prepared 'later'"}, because: "prepared transaction later"},
 		"session":     {begin: []string{"select 1"}, because: "session mode since", mode: "?options=pool_mode%3Dsession"},
 	} {

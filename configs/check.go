@@ -27,6 +27,7 @@ func (c Config) check() iter.Seq2[string, error] {
 			{"router.separator", checkSeparator(c.Router.Separator)},
 			{"auth.admin_users", checkEach(slices.Sorted(maps.Keys(c.Auth.AdminUsers)), checkVerifier(c.Auth.AdminUsers))},
 			{"auth.stats_users", checkEach(slices.Sorted(maps.Keys(c.Auth.StatsUsers)), checkVerifier(c.Auth.StatsUsers))},
+			{"wake.idle_timeout", checkIdleTimeout(c.Wake.IdleTimeout)},
 			{"http.listen", checkAddress(c.HTTP.Listen)},
 		} {
 			if problem.err != nil && !yield(problem.key, problem.err) {
@@ -108,6 +109,13 @@ func checkDomain(domain string) error {
 func checkSeparator(separator string) error {
 	if separator == "" || strings.ContainsFunc(separator, func(c rune) bool { return isAlphanumeric(c) || c == '-' }) {
 		return fmt.Errorf("%q must not be empty nor hold what a tenant's id may hold: letters, digits, '-'", separator)
+	}
+	return nil
+}
+
+func checkIdleTimeout(d Duration) error {
+	if d > 0 && d < seconds(1) {
+		return fmt.Errorf("must be at least 1s, or 0 for never, not %v", d)
 	}
 	return nil
 }

@@ -187,25 +187,27 @@ type Limits struct {
 
 // Wake is when tenants' Postgres starts and stops.
 type Wake struct {
-	// IdleTimeout suspends a tenant that had no work for so long; 0 = never.
-	// Default: 5m.
-	IdleTimeout Duration `toml:"idle_timeout" later:"true"`
+	// IdleTimeout suspends a tenant that had no work for so long, at least 1s; 0 =
+	// never. Idle clients stay connected. Default: 5m.
+	IdleTimeout Duration `toml:"idle_timeout" live:"true"`
 	// Timeout is how long a client waits for its tenant to wake and for a server
 	// connection; 0 = for ever. Default: 30s.
 	Timeout Duration `toml:"timeout"`
 	// MaxConcurrent is how many tenants wake at once; 0 = twice the number of
 	// cores. Default: 0.
 	MaxConcurrent int `toml:"max_concurrent"`
-	// MaxAwake is the most tenants awake at once; 0 = unlimited. Default: 0.
-	MaxAwake int `toml:"max_awake" later:"true"`
+	// MaxAwake is how many tenants may be awake before the one that has been idle
+	// for longest is suspended sooner; 0 = unlimited. Default: 0.
+	MaxAwake int `toml:"max_awake" live:"true"`
 	// MaxPinIdle is how long an idle client may keep its tenant awake by state
-	// that pins it; 0 = unlimited. Default: 0.
-	MaxPinIdle Duration `toml:"max_pin_idle" later:"true"`
+	// that pins it, before its session ends; 0 = unlimited. Default: 0.
+	MaxPinIdle Duration `toml:"max_pin_idle" live:"true"`
 	// ProvisionUnknown makes a tenant at its first login. Default: false.
 	ProvisionUnknown bool `toml:"provision_unknown" later:"true"`
-	// IgnoreApplicationNames are application names whose connections are not
-	// work, such as a monitor's. Default: none.
-	IgnoreApplicationNames []string `toml:"ignore_application_names" later:"true"`
+	// IgnoreApplicationNames are those of clients, such as a monitor's, whose
+	// statements are no work: they keep no tenant awake, and fail while it sleeps.
+	// Default: none.
+	IgnoreApplicationNames []string `toml:"ignore_application_names" live:"true"`
 	// Process is the driver that runs each tenant's Postgres on this machine.
 	Process Process `toml:"process"`
 }

@@ -156,6 +156,9 @@ func settingsRefused(refused *pool.QueryError) *wire.Error {
 // borrowed makes the lease the session's, until Release.
 func (s *session) borrowed(lease *pool.Lease, m *memory, ahead []byte) engine.Peer {
 	m.user = s.number
+	if s.dialer.disregarded {
+		lease.Disregard()
+	}
 	lease.Watched = s.dialer.looped // while it is idle, the loop that has it now sees what comes
 	s.mu.Lock()
 	s.pooled.lease = lease

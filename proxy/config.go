@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -67,6 +68,8 @@ type Config struct {
 	// Loop relays for clients in transaction mode where it can; nil leaves all to
 	// goroutines (pool.engine). The caller closes it, after Drain.
 	Loop *engine.Loop
+	// Dropped, if set, is told what LastUse no longer tells; see pool.Config.
+	Dropped func(uid string, used time.Time)
 	// Console lets administrators in; nil for nobody.
 	Console *Console
 	// Metrics are counted in; nil counts nowhere that can be seen.

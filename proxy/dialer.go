@@ -25,6 +25,8 @@ type dialer struct {
 	tenant *catalog.Tenant // as it was at login
 	login  pool.Login
 	looped bool // the session is on the event loop
+	// disregarded: its session does not wake the tenant.
+	disregarded bool
 }
 
 // newDialer returns the dialer of s, which has authenticated. A connection that
@@ -35,9 +37,10 @@ func newDialer(s *session) *dialer {
 		settings = s.greeting().Settings
 	}
 	return &dialer{
-		looped: s.looped(),
-		server: s.server,
-		tenant: s.tenant,
+		looped:      s.looped(),
+		disregarded: s.disregarded(),
+		server:      s.server,
+		tenant:      s.tenant,
 		login: pool.Login{
 			Role: s.identity.Role, Database: s.identity.Database, Settings: settings,
 			Replication: s.identity.Replication,
@@ -61,13 +64,20 @@ func (d *dialer) current(ctx context.Context) (*catalog.Tenant, error) {
 // errWakeTimeout is the cause of the end of a wait for the tenant.
 var errWakeTimeout = errors.New("wake.timeout has passed")
 
-// ready wakes the tenant if need be.
+// ready wakes the tenant if need be, unless its session does not.
 func (d *dialer) ready(ctx context.Context) (wake.Endpoint, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, d.server.settings().WakeTimeout, errWakeTimeout)
 	defer cancel()
 	t, err := d.current(ctx)
 	if err != nil {
 		return wake.Endpoint{}, err
+	}
+	if d.disregarded {
+		endpoint, awake := d.server.config.Gate.Awake(t.ID)
+		if !awake {
+			return wake.Endpoint{}, errAsleep
+		}
+		return endpoint, nil
 	}
 	endpoint, err := d.server.config.Gate.Ready(ctx, t)
 	if err != nil {
@@ -90,7 +100,7 @@ func (d *dialer) connect(ctx context.Context) (*pool.Server, error) {
 		server, err := d.dial(ctx, endpoint)
 		if err == nil {
 			m := newMemory(server)
-			m.number, m.tenant = d.server.numbers.Add(1), string(d.tenant.ID)
+			m.number, m.tenant, m.made = d.server.numbers.Add(1), string(d.tenant.ID), time.Now()
 			server.Memory = m
 			return server, nil
 		}
@@ -131,9 +141,10 @@ func sleep(ctx context.Context, d time.Duration) bool {
 // memory is what a server connection's pool.Server.Memory is: it is read and
 // written by the session that has the connection alone.
 type memory struct {
-	// number and tenant are for the console, and never change.
+	// number, tenant and made are for the console, and never change.
 	number uint64
 	tenant string
+	made   time.Time
 
 	relay relay.Server
 	// parameters is what the server reports without anybody's settings, and base

@@ -56,7 +56,7 @@ type Server struct {
 func New(config Config) *Server {
 	config = config.withDefaults()
 	settings := config.Settings.withDefaults()
-	settings.Pool.Log = config.Log
+	settings.Pool.Log, settings.Pool.Dropped = config.Log, config.Dropped
 	s := &Server{
 		config:        config,
 		admission:     router.NewAdmission(settings.MaxClients),

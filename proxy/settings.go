@@ -38,6 +38,9 @@ type Settings struct {
 	// QueryWaitTimeout bounds how long a statement waits for a server connection;
 	// the session ends then. 0 means 2 min. PgBouncer's query_wait_timeout.
 	QueryWaitTimeout time.Duration
+	// IgnoreApplicationNames are those of clients that neither wake a tenant nor
+	// keep it awake (wake.ignore_application_names).
+	IgnoreApplicationNames []string
 	// Limits bound what clients hold for long; none by default.
 	Limits Limits
 	// MaxPreparedStatements is how many prepared statements are kept on a server
@@ -107,8 +110,8 @@ type inEffect struct {
 func (s *Server) settings() *Settings { return &s.current.Load().Settings }
 
 // Reconfigure brings other settings into effect. Nobody is cut off by it: clients
-// who are there keep their pool mode, their TLS, and what MaxPreparedStatements and
-// NoPins were when they came; everything else holds for them from now on, but for
+// who are there keep their pool mode, their TLS, and what MaxPreparedStatements,
+// NoPins and IgnoreApplicationNames were when they came; everything else holds for them from now on, but for
 // waits that have begun. Server connections stay as pool.Group.Reconfigure says.
 func (s *Server) Reconfigure(settings Settings) {
 	settings = settings.withDefaults()

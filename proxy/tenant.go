@@ -130,10 +130,26 @@ func (s *Server) AwakeBecause(id catalog.TenantID) []string {
 		case session.pooled != nil:
 			continue // it has just finished
 		}
-		because = append(because, fmt.Sprintf("client %s, role %s, application %q: %s",
-			session.client(), session.identity.Role, session.identity.Settings[applicationName], doing))
+		because = append(because, fmt.Sprintf("client %s, role %s, application %q: %s since %s",
+			session.client(), session.identity.Role, session.identity.Settings[applicationName], doing,
+			session.attachedSince().UTC().Format(time.RFC3339)))
 	}
 	return because
+}
+
+// attachedSince is when the session got its server connection; it has had one just
+// now.
+func (s *session) attachedSince() time.Time {
+	if s.pooled == nil {
+		return s.backend.Memory.(*memory).made
+	}
+	s.mu.Lock()
+	lease := s.pooled.lease
+	s.mu.Unlock()
+	if lease == nil {
+		return time.Now()
+	}
+	return lease.Since()
 }
 
 // sessionsOf returns the sessions of a tenant that have been greeted.

@@ -44,7 +44,7 @@ func (g *Gate) adopt(ctx context.Context, t *catalog.Tenant) {
 	case err != nil:
 		g.config.Log.Warn("cannot tell whether the tenant runs", "tenant", t.ID, "error", err)
 	case status.Running:
-		err := g.exclusive(ctx, t.ID, func(ctx context.Context, e *entry) (Endpoint, bool, error) {
+		err := g.exclusive(ctx, t, func(ctx context.Context, _ *operation, e *entry) (Endpoint, bool, error) {
 			if e.awake { // a client was faster
 				return e.endpoint, true, nil
 			}

@@ -51,6 +51,9 @@ type Capabilities struct {
 type Suspension struct {
 	// Force ends whatever is still connected (57P01) instead of giving up.
 	Force bool
+	// Wanted, if not nil, is closed when somebody asks for the instance. As long as
+	// the driver has not begun to stop it, it gives up then with a *BusyError.
+	Wanted <-chan struct{}
 	// Roles, if set, is called with the roles as pg_authid has them, as the last
 	// act before the instance stops; an error gives the suspend up.
 	Roles func(ctx context.Context, roles map[string]catalog.Role) error

@@ -31,8 +31,17 @@ type GateConfig struct {
 	// proxy's server connections of the tenant, waiting for those at work unless
 	// force, and answers a *BusyError when ctx is done before they are idle.
 	Release func(ctx context.Context, id catalog.TenantID, force bool) error
+	// ReleaseIdle, if set, is called before an instance is stopped for being idle:
+	// it closes this proxy's server connections of the tenant if none is in use, nor
+	// was since the given time, and is a *BusyError otherwise.
+	ReleaseIdle func(ctx context.Context, t *catalog.Tenant, since time.Time) error
 	// Observe, if set, is told of every start of an instance that was tried.
 	Observe func(driver string, took time.Duration, err error)
+	// ObserveSuspend, if set, is told of every try to stop an instance that ran.
+	ObserveSuspend func(driver string, err error)
+	// Moved, if set, is told when a tenant is awake, or awake in another run, and
+	// when it is no longer: of one tenant in order. It must not call the Gate.
+	Moved func(t *catalog.Tenant, awake bool)
 	// Log defaults to slog.Default.
 	Log *slog.Logger
 }
@@ -62,16 +71,23 @@ type entry struct {
 	operation *operation // under way, or nil
 	endpoint  Endpoint   // of the running instance
 	awake     bool
-	failures  int       // in a row
-	retryAt   time.Time // no new try before this
-	failure   error     // of the last try
+	tenant    *catalog.Tenant // as it was when it woke
+	failures  int             // in a row
+	retryAt   time.Time       // no new try before this
+	failure   error           // of the last try
+	holds     int             // by Hold
+	held      time.Time       // when the last of them ended
 }
 
 // operation is one driver call on one tenant, with those who wait for it.
 type operation struct {
+	tenant *catalog.Tenant
 	waking bool
 	done   chan struct{} // closed when endpoint and err are final
 	over   chan struct{} // closed when the catalog knows, and the next may start
+
+	wanted   chan struct{} // closed when somebody waits for the instance
+	isWanted bool          // under Gate.mu: it is closed
 
 	endpoint Endpoint // set before done is closed
 	err      error    // likewise
@@ -152,6 +168,7 @@ func (g *Gate) join(t *catalog.Tenant) (*operation, Endpoint, error) {
 	e := g.entry(t.ID)
 	switch {
 	case e.operation != nil:
+		e.operation.want()
 		return e.operation, Endpoint{}, nil
 	case e.runs():
 		return nil, e.endpoint, nil
@@ -159,7 +176,7 @@ func (g *Gate) join(t *catalog.Tenant) (*operation, Endpoint, error) {
 	if wait := time.Until(e.retryAt); wait > 0 {
 		return nil, Endpoint{}, &UnreadyError{Phase: "backing off", RetryAfter: wait, Err: e.failure}
 	}
-	operation, err := g.begin(e, true)
+	operation, err := g.begin(e, t, true)
 	if err != nil {
 		return nil, Endpoint{}, err
 	}
@@ -183,23 +200,37 @@ func (g *Gate) entry(id catalog.TenantID) *entry {
 
 // begin makes the operation under way for e; whoever calls it starts exactly one
 // goroutine that ends with finish. Called under mu.
-func (g *Gate) begin(e *entry, waking bool) (*operation, error) {
+func (g *Gate) begin(e *entry, t *catalog.Tenant, waking bool) (*operation, error) {
 	if g.closed {
 		return nil, &UnreadyError{Phase: "closing", Err: errors.New("this proxy is shutting down")}
 	}
-	operation := &operation{waking: waking, done: make(chan struct{}), over: make(chan struct{})}
+	operation := &operation{
+		tenant: t, waking: waking,
+		done: make(chan struct{}), over: make(chan struct{}), wanted: make(chan struct{}),
+	}
 	e.operation = operation
 	g.running.Add(1)
 	return operation, nil
 }
 
-// exclusive waits for whatever is under way for id and then runs work as the
-// tenant's only operation. work answers whether the instance runs afterwards,
-// and where. Like a wake, it is not cut short when ctx ends.
-func (g *Gate) exclusive(ctx context.Context, id catalog.TenantID, work func(context.Context, *entry) (Endpoint, bool, error)) error {
+// want says that somebody waits for the instance. Called under Gate.mu.
+func (o *operation) want() {
+	if !o.isWanted {
+		o.isWanted = true
+		close(o.wanted)
+	}
+}
+
+// work is what an operation does; it answers whether the instance runs afterwards,
+// and where.
+type work func(context.Context, *operation, *entry) (Endpoint, bool, error)
+
+// exclusive waits for whatever is under way for t and then does work as the
+// tenant's only operation. Like a wake, it is not cut short when ctx ends.
+func (g *Gate) exclusive(ctx context.Context, t *catalog.Tenant, work work) error {
 	for {
 		g.mu.Lock()
-		e := g.entry(id)
+		e := g.entry(t.ID)
 		if other := e.operation; other != nil {
 			g.mu.Unlock()
 			select {
@@ -209,22 +240,25 @@ func (g *Gate) exclusive(ctx context.Context, id catalog.TenantID, work func(con
 				return &UnreadyError{Phase: "waiting for another operation", Err: context.Cause(ctx)}
 			}
 		}
-		operation, err := g.begin(e, false)
+		operation, err := g.begin(e, t, false)
 		g.mu.Unlock()
 		if err != nil {
 			return err
 		}
-		go func() {
-			callCtx, cancel := g.callContext(ctx)
-			defer cancel()
-			endpoint, awake, err := work(callCtx, e)
-			operation.endpoint, operation.err = endpoint, err
-			close(operation.done)
-			g.finish(id, operation, awake)
-		}()
+		go g.perform(ctx, operation, e, work)
 		<-operation.over
 		return operation.err
 	}
+}
+
+// perform is the goroutine of an operation that is no wake.
+func (g *Gate) perform(ctx context.Context, operation *operation, e *entry, work work) {
+	ctx, cancel := g.callContext(ctx)
+	defer cancel()
+	endpoint, awake, err := work(ctx, operation, e)
+	operation.endpoint, operation.err = endpoint, err
+	close(operation.done)
+	g.finish(operation, awake)
 }
 
 // callContext carries the deadline of ctx, if it is sooner than the gate's own,
@@ -239,22 +273,41 @@ func (g *Gate) callContext(ctx context.Context) (context.Context, context.Cancel
 }
 
 // finish ends an operation whose done is closed.
-func (g *Gate) finish(id catalog.TenantID, operation *operation, awake bool) {
+func (g *Gate) finish(operation *operation, awake bool) {
 	g.mu.Lock()
+	id := operation.tenant.ID
 	e := g.entries[id]
 	e.operation = nil
-	watched := e.awake && e.endpoint.Run == operation.endpoint.Run
+	same := e.awake && e.endpoint.Run == operation.endpoint.Run
+	if awake && !same {
+		e.tenant = operation.tenant
+	}
+	if e.awake != awake || awake && !same {
+		g.moved(e, awake)
+	}
 	e.awake, e.endpoint = awake, operation.endpoint
-	if e.awake && e.endpoint.Gone != nil && !watched {
+	if e.awake && e.endpoint.Gone != nil && !same {
 		g.running.Add(1)
 		go g.watch(id, e.endpoint)
 	}
-	if !e.awake && e.failures == 0 {
-		delete(g.entries, id)
-	}
+	g.drop(id, e)
 	g.mu.Unlock()
 	close(operation.over)
 	g.running.Done()
+}
+
+// moved tells that the tenant of e is awake now, or no longer. Called under mu.
+func (g *Gate) moved(e *entry, awake bool) {
+	if g.config.Moved != nil {
+		g.config.Moved(e.tenant, awake)
+	}
+}
+
+// drop forgets e if there is nothing to remember. Called under mu.
+func (g *Gate) drop(id catalog.TenantID, e *entry) {
+	if !e.awake && e.operation == nil && e.failures == 0 && e.holds == 0 {
+		delete(g.entries, id)
+	}
 }
 
 // watch notices when an instance ends without our doing: its next client wakes
@@ -293,7 +346,9 @@ func (g *Gate) ended(id catalog.TenantID, run string) bool {
 		}
 		operation := e.operation
 		if operation == nil {
-			delete(g.entries, id)
+			e.awake, e.failures, e.retryAt, e.failure = false, 0, time.Time{}, nil
+			g.moved(e, false)
+			g.drop(id, e)
 			g.mu.Unlock()
 			return true
 		}

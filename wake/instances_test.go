@@ -19,8 +19,10 @@ type instances struct {
 	// take is how long a call takes, by its name; those in fail fail then, once
 	// for each error that is listed.
 	take map[string]time.Duration
-	// stopping, if set, is called when an instance is stopped.
+	// stopping, if set, is called when an instance is stopped; enclose, if set, must
+	// call stop, which does that.
 	stopping func(id catalog.TenantID)
+	enclose  func(id catalog.TenantID, stop func())
 
 	mu    sync.Mutex
 	fail  map[string][]error // under mu
@@ -68,8 +70,9 @@ func (d *instances) begin(ctx context.Context, call string, id catalog.TenantID)
 	if waiting := d.fail[call]; len(waiting) > 0 {
 		err, d.fail[call] = waiting[0], waiting[1:]
 	}
+	take := d.take[call]
 	d.mu.Unlock()
-	timer := time.NewTimer(d.take[call])
+	timer := time.NewTimer(take)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -123,6 +126,8 @@ func (d *instances) Suspend(ctx context.Context, t *catalog.Tenant, s Suspension
 		return nil
 	case i.client && !s.Force:
 		return &BusyError{Because: []string{"a client"}}
+	case isClosed(s.Wanted):
+		return &BusyError{Because: []string{"somebody who has come"}}
 	}
 	if s.Roles != nil {
 		if err := s.Roles(ctx, map[string]catalog.Role{"app": {Name: "app", CanLogin: true, Verifier: "as in pg_authid"}}); err != nil {
@@ -134,7 +139,7 @@ func (d *instances) Suspend(ctx context.Context, t *catalog.Tenant, s Suspension
 		d.stopping(t.ID)
 		d.mu.Lock()
 	}
-	d.stop(i)
+	d.stopAsAsked(t.ID, i)
 	return nil
 }
 
@@ -144,7 +149,7 @@ func (d *instances) Destroy(ctx context.Context, t *catalog.Tenant, purge bool) 
 	if err != nil {
 		return err
 	}
-	d.stop(i)
+	d.stopAsAsked(t.ID, i)
 	i.kept = (i.there || i.kept) && !purge
 	i.there = false
 	return nil
@@ -181,6 +186,28 @@ func (d *instances) stop(i *instance) {
 		close(i.gone)
 	}
 	i.run, i.client = "", false
+}
+
+// stopAsAsked ends an instance by a call. Called under mu.
+func (d *instances) stopAsAsked(id catalog.TenantID, i *instance) {
+	if d.enclose == nil {
+		d.stop(i)
+		return
+	}
+	d.mu.Unlock()
+	d.enclose(id, func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.stop(i)
+	})
+	d.mu.Lock()
+}
+
+// slow says how long a call takes from now on.
+func (d *instances) slow(call string, take time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.take[call] = take
 }
 
 // make puts an instance there, asleep.

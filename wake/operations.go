@@ -42,7 +42,7 @@ func (g *Gate) wake(operation *operation, t *catalog.Tenant) {
 
 	<-recorded
 	g.recordOutcome(t.ID, err)
-	g.finish(t.ID, operation, err == nil)
+	g.finish(operation, err == nil)
 }
 
 // start takes a slot and calls the driver; a tenant whose making was broken off
@@ -98,20 +98,33 @@ func (g *Gate) Suspend(ctx context.Context, t *catalog.Tenant, force bool) error
 	if !driver.Capabilities().Suspend {
 		return ErrUnsupported
 	}
-	return g.exclusive(ctx, t.ID, func(ctx context.Context, e *entry) (Endpoint, bool, error) {
-		was, awake := e.endpoint, e.awake // ours while the operation is under way
-		err := g.stop(ctx, driver, t, force)
-		g.recordOutcomeOf(t.ID, err)
-		return was, awake && err != nil, err
+	return g.exclusive(ctx, t, func(ctx context.Context, _ *operation, e *entry) (Endpoint, bool, error) {
+		release := func() error {
+			if g.config.Release == nil {
+				return nil
+			}
+			return g.config.Release(ctx, t.ID, force)
+		}
+		return g.stop(ctx, e, driver, t, release, Suspension{Force: force})
 	})
 }
 
-func (g *Gate) stop(ctx context.Context, driver Driver, t *catalog.Tenant, force bool) error {
-	if g.config.Release != nil {
-		if err := g.config.Release(ctx, t.ID, force); err != nil {
-			return err
-		}
+// stop gives the server connections up and stops t's instance, as an operation.
+func (g *Gate) stop(ctx context.Context, e *entry, driver Driver, t *catalog.Tenant, release func() error, s Suspension) (Endpoint, bool, error) {
+	was, awake := e.endpoint, e.awake // ours while the operation is under way
+	err := release()
+	if err == nil {
+		err = g.suspend(ctx, driver, t, s)
 	}
+	g.recordOutcomeOf(t.ID, err)
+	if g.config.ObserveSuspend != nil && awake {
+		g.config.ObserveSuspend(t.Driver, err)
+	}
+	return was, awake && err != nil, err
+}
+
+// suspend has the driver stop t's instance once the catalog knows.
+func (g *Gate) suspend(ctx context.Context, driver Driver, t *catalog.Tenant, s Suspension) error {
 	_, err := g.config.Store.Transition(ctx, t.ID, func(t *catalog.Tenant) error {
 		if t.State != catalog.Awake && t.State != catalog.Waking {
 			return errUnchanged // paused, failed, deleting: the state says more than "suspending"
@@ -122,12 +135,10 @@ func (g *Gate) stop(ctx context.Context, driver Driver, t *catalog.Tenant, force
 	if err != nil && !errors.Is(err, errUnchanged) {
 		return err // without the catalog nothing is suspended
 	}
-	return driver.Suspend(ctx, t, Suspension{
-		Force: force,
-		Roles: func(ctx context.Context, roles map[string]catalog.Role) error {
-			return SyncRoles(ctx, g.config.Store, t.ID, roles)
-		},
-	})
+	s.Roles = func(ctx context.Context, roles map[string]catalog.Role) error {
+		return SyncRoles(ctx, g.config.Store, t.ID, roles)
+	}
+	return driver.Suspend(ctx, t, s)
 }
 
 // Destroy stops t's instance at once, whatever it does, and removes it; see
@@ -137,7 +148,7 @@ func (g *Gate) Destroy(ctx context.Context, t *catalog.Tenant, purge bool) error
 	if err != nil {
 		return err
 	}
-	return g.exclusive(ctx, t.ID, func(ctx context.Context, e *entry) (Endpoint, bool, error) {
+	return g.exclusive(ctx, t, func(ctx context.Context, _ *operation, e *entry) (Endpoint, bool, error) {
 		was, awake := e.endpoint, e.awake
 		if g.config.Release != nil {
 			if err := g.config.Release(ctx, t.ID, true); err != nil {
@@ -161,7 +172,7 @@ func (g *Gate) Restore(ctx context.Context, t *catalog.Tenant) error {
 	if err != nil {
 		return err
 	}
-	return g.exclusive(ctx, t.ID, func(ctx context.Context, _ *entry) (Endpoint, bool, error) {
+	return g.exclusive(ctx, t, func(ctx context.Context, _ *operation, _ *entry) (Endpoint, bool, error) {
 		if !driver.Capabilities().Provision {
 			return Endpoint{}, false, nil
 		}

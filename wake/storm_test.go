@@ -25,14 +25,7 @@ const seedVariable = "POSTERN_TEST_SEED"
 // says what is, every tenant can be woken and stopped, and no goroutine is left.
 func TestStorm(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
-	if given := os.Getenv(seedVariable); given != "" {
-		var err error
-		if seed, err = strconv.ParseUint(given, 10, 64); err != nil {
-			t.Fatalf("%s: %v", seedVariable, err)
-		}
-	}
-	t.Logf("repeat this with %s=%d (interleavings may differ)", seedVariable, seed)
+	seed := stormSeed(t)
 	for n := range uint64(150) {
 		synctest.Test(t, func(t *testing.T) {
 			s := newStorm(t, rand.New(rand.NewPCG(seed, n)))
@@ -44,6 +37,20 @@ func TestStorm(t *testing.T) {
 			t.Fatalf("in storm %d", n)
 		}
 	}
+}
+
+// stormSeed is a new seed, or the given one.
+func stormSeed(t *testing.T) uint64 {
+	t.Helper()
+	seed := rand.Uint64()
+	if given := os.Getenv(seedVariable); given != "" {
+		var err error
+		if seed, err = strconv.ParseUint(given, 10, 64); err != nil {
+			t.Fatalf("%s: %v", seedVariable, err)
+		}
+	}
+	t.Logf("repeat this with %s=%d (interleavings may differ)", seedVariable, seed)
+	return seed
 }
 
 // storm is a world in which much goes on.

@@ -111,7 +111,7 @@ func (s surroundings) Tenants(ctx context.Context) ([]admin.Tenant, error) {
 			ServerLifetime: time.Duration(pool.ServerLifetime), PoolMode: pool.PoolMode,
 			MaxServers: pool.MaxDBConnections, MaxClients: config.Limits.MaxClientConn,
 			Paused: s.proxy.PausedTenant(t.UID), Disabled: t.State == catalog.Paused,
-			AwakeBecause: s.proxy.AwakeBecause(t.ID),
+			AwakeBecause: s.suspender.AwakeBecause(t.ID),
 		}
 		if t.PoolMode != "" {
 			shown.PoolMode = t.PoolMode

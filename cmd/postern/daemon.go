@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -48,15 +47,16 @@ type daemon struct {
 	// endings are what the console has asked for.
 	endings chan ending
 
-	store    store
-	cache    *catalog.Cache
-	process  *process.Driver // nil where there is no PostgreSQL on this machine
-	gate     *wake.Gate
-	tenants  *superuser.Tenants
-	proxy    *proxy.Server
-	registry *prometheus.Registry
-	api      http.Handler
-	draining atomic.Bool
+	store     store
+	cache     *catalog.Cache
+	process   *process.Driver // nil where there is no PostgreSQL on this machine
+	gate      *wake.Gate
+	suspender *wake.Suspender
+	tenants   *superuser.Tenants
+	proxy     *proxy.Server
+	registry  *prometheus.Registry
+	api       http.Handler
+	draining  atomic.Bool
 
 	listeners listeners
 	closers   []func() // run in reverse by close
@@ -107,8 +107,13 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 		Release: func(ctx context.Context, id catalog.TenantID, force bool) error {
 			return d.proxy.Release(ctx, id, force)
 		},
-		Observe: metrics.Wake,
-		Log:     log,
+		ReleaseIdle: func(ctx context.Context, t *catalog.Tenant, since time.Time) error {
+			return d.proxy.ReleaseIdle(ctx, t, since)
+		},
+		Moved:          func(t *catalog.Tenant, awake bool) { d.suspender.Moved(t, awake) },
+		Observe:        metrics.Wake,
+		ObserveSuspend: countSuspend(metrics),
+		Log:            log,
 	})
 	d.closers = append(d.closers, d.gate.Close)
 	d.tenants = &superuser.Tenants{Gate: d.gate, Store: store, Changed: d.cache.Invalidate, Log: log}
@@ -131,17 +136,24 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 		Secret:    secret,
 		Loop:      loop,
 		Console:   d.console(),
+		Dropped:   func(uid string, used time.Time) { d.suspender.Used(uid, used) },
 		Metrics:   metrics,
 		Log:       log,
 		Settings:  proxySettings(config, tlsConfig),
 	})
 	d.closers = append(d.closers, d.endSessions)
+	d.suspender = wake.NewSuspender(wake.SuspenderConfig{
+		Gate:     d.gate,
+		Clients:  d.proxy,
+		Settings: suspenderSettings(config.Wake),
+		Log:      log,
+	})
 	d.api = api.New(api.Config{
 		Store:         store,
 		Instances:     d.gate,
 		Roles:         d.tenants,
 		Databases:     d.tenants,
-		Sessions:      d.proxy,
+		Sessions:      sessions{d.proxy, d.suspender},
 		NewCredential: newCredential,
 		URL:           d.url,
 		Drivers:       drivers.names(d.process != nil),
@@ -178,6 +190,7 @@ func (d *daemon) run(ctx context.Context) error {
 		}
 		return nil
 	})
+	group.Go(func() error { return d.suspender.Run(background) })
 	group.Go(func() error { return d.emptyTrash(background) })
 	group.Go(func() error { return returnMemory(background) })
 	group.Go(func() error { return d.followConfiguration(background) })
@@ -198,42 +211,6 @@ func (d *daemon) endSessions() {
 	cancel()
 	d.proxy.Drain(now)
 }
-
-// suspendAll stops every instance of this machine that runs.
-func (d *daemon) suspendAll(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(suspendsAtOnce)
-	// In the order in which a tenant goes through them, since what has just come to its
-	// end may not be filed yet. A paused tenant may still have had work to finish.
-	for _, state := range []catalog.State{
-		catalog.Provisioning, catalog.Waking, catalog.Suspending, catalog.Awake, catalog.Paused,
-	} {
-		query := catalog.Query{State: state}
-		for {
-			tenants, err := d.store.List(ctx, query)
-			if err != nil {
-				return errors.Join(err, group.Wait())
-			}
-			if len(tenants) == 0 {
-				break
-			}
-			for _, t := range tenants {
-				group.Go(func() error {
-					err := d.gate.Suspend(ctx, t, true)
-					if err != nil && !errors.Is(err, wake.ErrUnsupported) {
-						d.log.Warn("cannot suspend", "tenant", t.ID, "error", err)
-					}
-					return nil
-				})
-			}
-			query.After = tenants[len(tenants)-1].ID
-		}
-	}
-	return group.Wait()
-}
-
-// suspendsAtOnce bounds how many instances are stopped together.
-const suspendsAtOnce = 16
 
 // emptyTrash removes what was deleted long enough ago, now and every hour.
 func (d *daemon) emptyTrash(ctx context.Context) error {

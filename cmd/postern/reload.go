@@ -71,6 +71,7 @@ func (d *daemon) reload() error {
 		return err
 	}
 	d.proxy.Reconfigure(proxySettings(next, offered))
+	d.suspender.Reconfigure(suspenderSettings(next.Wake))
 	newTLS := r.tls != offered
 	r.tls = offered
 	d.inEffect.Store(&next)

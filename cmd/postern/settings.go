@@ -36,12 +36,13 @@ func proxySettings(config configs.Config, tlsConfig *tls.Config) proxy.Settings 
 			Transaction:     time.Duration(config.Limits.TransactionTimeout),
 			Query:           time.Duration(config.Limits.QueryTimeout),
 		},
-		QueryWaitTimeout:      bound(config.Pool.QueryWaitTimeout),
-		MaxPreparedStatements: statementsOf(config.Pool.MaxPreparedStatements),
-		NoPins:                !config.Pool.Pin,
-		Reset:                 proxy.Reset(config.Pool.Reset),
-		AdminUsers:            config.Auth.AdminUsers,
-		StatsUsers:            config.Auth.StatsUsers,
+		IgnoreApplicationNames: config.Wake.IgnoreApplicationNames,
+		QueryWaitTimeout:       bound(config.Pool.QueryWaitTimeout),
+		MaxPreparedStatements:  statementsOf(config.Pool.MaxPreparedStatements),
+		NoPins:                 !config.Pool.Pin,
+		Reset:                  proxy.Reset(config.Pool.Reset),
+		AdminUsers:             config.Auth.AdminUsers,
+		StatsUsers:             config.Auth.StatsUsers,
 	}
 }
 

@@ -24,6 +24,9 @@ type Metrics struct {
 	Wakes *prometheus.CounterVec
 	// WakeSeconds tells how long successful starts took.
 	WakeSeconds prometheus.Histogram
+	// Suspends counts suspends of instances that ran by result: "ok", "busy" (there
+	// was work), "failed".
+	Suspends *prometheus.CounterVec
 	// Cancels counts cancel requests by result: "sent", "waiting", "idle",
 	// "unknown", "forged", "refused", "failed".
 	Cancels *prometheus.CounterVec
@@ -54,11 +57,12 @@ func New(registry prometheus.Registerer) *Metrics {
 		WakeSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: "postern", Name: "wake_seconds", Help: "Time that successful starts took.", Buckets: secondsBuckets,
 		}),
+		Suspends: counters("suspends_total", "Suspends of tenants' instances that ran.", "result"),
 		Cancels:  counters("cancels_total", "Cancel requests by result.", "result"),
 		registry: registry,
 	}
 	registry.MustRegister(m.Logins, m.Rejected, m.Clients, m.ServerConnections, m.Stages,
-		m.Wakes, m.WakeSeconds, m.Cancels, buildInfo())
+		m.Wakes, m.WakeSeconds, m.Suspends, m.Cancels, buildInfo())
 	return m
 }
 

@@ -42,6 +42,10 @@ type Config struct {
 	// ConnectAtOnce is how many server connections of a pool are dialled at the
 	// same time; 0 means 4.
 	ConnectAtOnce int
+	// Dropped, if set, is told of a tenant that the Group forgets since it has no
+	// server connection left, and when one came back last (Use.Since). It must not
+	// call the Group.
+	Dropped func(tenant string, used time.Time)
 	// Log defaults to slog.Default.
 	Log *slog.Logger
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"math/rand/v2"
 	"net"
+	"sync"
 	"time"
 
 	"postern/proxy/wire"
@@ -24,11 +25,14 @@ type connection struct {
 	local, remote net.Addr
 	secure        bool // with TLS
 	used          bool // by a client; belongs to whom it is lent
+	disregarded   bool // this lend does no work of the tenant's
 
 	state state
 	since time.Time // when it came to that
 	clean bool      // whether it can be told goodbye, once it is gone
 	index int       // in the pool's all
+	// departing, if not nil, waits for the server to have ended the session.
+	departing *sync.WaitGroup
 	// expiry is a time at which it may have been idle for long enough.
 	expiry deadline
 }
@@ -69,6 +73,7 @@ func (c *connection) giveBack(clean bool) {
 	now := time.Now()
 	g.mu.Lock()
 	defer g.unlock()
+	c.count(now)
 	switch {
 	case c.state != lent:
 		panic("pool: a Lease was released twice")
@@ -76,6 +81,16 @@ func (c *connection) giveBack(clean bool) {
 		c.pool.put(c, now, now)
 	default:
 		c.pool.discard(c, false, now)
+	}
+}
+
+// count ends what a lend is for the tenant. Called under mu.
+func (c *connection) count(now time.Time) {
+	if t := c.pool.tenant; c.disregarded {
+		c.disregarded = false
+		t.disregarded--
+	} else {
+		t.used = now
 	}
 }
 
@@ -139,8 +154,9 @@ func (c *connection) sayGoodbye() { c.server.Write([]byte{wire.MsgTerminate, 0, 
 const patience = time.Second
 
 // depart is the goroutine of a connection that is closed in place of another,
-// which must not be dialled before PostgreSQL has freed the place: that is as soon
-// as its end can be read (docs/protocol.md, G110).
+// which must not be dialled before PostgreSQL has freed the place, or so that its
+// server can be stopped: that is as soon as its end can be read (docs/protocol.md,
+// G110).
 func (c *connection) depart() {
 	g := c.pool.group
 	c.server.SetDeadline(time.Now().Add(patience))
@@ -155,4 +171,7 @@ func (c *connection) depart() {
 	stop()
 	c.server.Close()
 	g.left(c)
+	if c.departing != nil {
+		c.departing.Done()
+	}
 }

@@ -14,7 +14,7 @@ type Lease struct {
 }
 
 // Release gives the server connection back; the Lease must not be used after it,
-// but for Idle and Inspect. clean says that the server has answered everything
+// but for Idle, Inspect and Since. clean says that the server has answered everything
 // with ReadyForQuery 'I', that all of it was read, and that what the client has
 // changed in the session is undone or will be; anything else is closed. Deadlines
 // are taken off, and what is left of Early and Notices counts as read.

@@ -1,6 +1,9 @@
 package pool
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // pause is which tenants' server connections are not lent. It is under Group.mu.
 type pause struct {
@@ -121,6 +124,7 @@ func (g *Group) Leave(tenant string) {
 	defer g.mu.Unlock()
 	t := g.tenants[tenant]
 	t.beside--
+	t.used = time.Now()
 	t.drop()
 }
 

@@ -138,7 +138,7 @@ func (p *pool) doom(c *connection, clean bool) {
 	p.part(c)
 	p.tenant.closing++
 	g.closing++
-	if clean && g.config.capped() && !g.closed {
+	if clean && (g.config.capped() || c.departing != nil) && !g.closed {
 		g.tasks.Go(c.depart)
 	} else {
 		g.doomed = append(g.doomed, c)

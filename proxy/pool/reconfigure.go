@@ -2,15 +2,15 @@ package pool
 
 import "time"
 
-// Reconfigure brings another Config into effect, but for its Weight and Log. No
-// pool is made anew, nobody who waits loses his place, and connections that the
+// Reconfigure brings another Config into effect, but for its Weight, Dropped and
+// Log. No pool is made anew, nobody who waits loses his place, and connections that the
 // new bounds allow stay: of more than those, the idle ones are closed at once, and
 // others when they come back.
 func (g *Group) Reconfigure(config Config) {
 	config = config.withDefaults()
 	g.mu.Lock()
 	defer g.unlock()
-	config.Weight, config.Log = g.config.Weight, g.log
+	config.Weight, config.Dropped, config.Log = g.config.Weight, g.config.Dropped, g.log
 	lifetime := g.config.Lifetime != config.Lifetime
 	g.config = config
 	for _, p := range g.pools {

@@ -17,6 +17,10 @@ type tenant struct {
 	size, idle, lent, closing int
 	// beside is how many there are that belong to no pool.
 	beside int
+	// disregarded is how many of those that are lent do no work of the tenant's;
+	// used is when one that did came back last.
+	disregarded int
+	used        time.Time
 
 	hungry []*pool   // in no order
 	fed    time.Time // since when it has wanted to grow in vain
@@ -35,6 +39,9 @@ func (t *tenant) count(by int) {
 func (t *tenant) drop() {
 	if len(t.pools) == 0 && t.size == 0 && t.beside == 0 {
 		delete(t.group.tenants, t.id)
+		if dropped := t.group.config.Dropped; dropped != nil {
+			dropped(t.id, t.used)
+		}
 	}
 }
 

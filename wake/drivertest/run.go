@@ -45,6 +45,7 @@ func Run(t *testing.T, make func(t *testing.T) Fixture) {
 	part("Contents", wake.Capabilities{Provision: true}, testContents)
 	part("Suspend", wake.Capabilities{Suspend: true}, testSuspend)
 	part("SuspendBusy", full, testSuspendBusy)
+	part("SuspendWanted", full, testSuspendWanted)
 	part("SuspendRoles", full, testSuspendRoles)
 	part("Destroy", full, testDestroy)
 	part("DestroyPurge", wake.Capabilities{Provision: true}, testDestroyPurge)
@@ -276,6 +277,27 @@ func testSuspendBusy(t *testing.T, f Fixture) {
 			t.Fatalf("suspend without clients: %v", err)
 		}
 	}
+}
+
+// Whoever asks for the instance before it has begun to stop gets it.
+func testSuspendWanted(t *testing.T, f Fixture) {
+	provision(t, f)
+	e := rouse(t, f)
+	wanted := make(chan struct{})
+	s := wake.Suspension{Wanted: wanted, Roles: func(context.Context, map[string]catalog.Role) error {
+		close(wanted)
+		return nil
+	}}
+	for _, when := range []string{"as its roles are read", "before"} {
+		var busy *wake.BusyError
+		if err := f.Driver.Suspend(t.Context(), f.Tenant, s); !errors.As(err, &busy) {
+			t.Fatalf("suspend of what is wanted %s: %v", when, err)
+		}
+		if again := rouse(t, f); again.Run != e.Run {
+			t.Errorf("stopped although it is wanted %s", when)
+		}
+	}
+	suspend(t, f, wake.Suspension{Wanted: make(chan struct{})})
 }
 
 func testSuspendRoles(t *testing.T, f Fixture) {

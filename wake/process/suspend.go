@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync"
 
 	"postern/catalog"
 	"postern/wake"
@@ -14,8 +15,8 @@ import (
 
 // Suspend stops the tenant's instance if nobody but Postern is connected: a
 // checkpoint while clients can still come, another look, the roles, and a fast
-// shutdown. With Force, sessions are ended with 57P01 first. If the shutdown
-// takes longer than ctx's deadline, it becomes an immediate one; nothing that
+// shutdown. With Force, sessions are ended with 57P01 first. Up to the shutdown,
+// it gives up when the instance is wanted. If the shutdown takes longer than ctx's deadline, it becomes an immediate one; nothing that
 // was committed is lost by that.
 func (d *Driver) Suspend(ctx context.Context, t *catalog.Tenant, s wake.Suspension) error {
 	h := d.tenant(t.ID)
@@ -36,7 +37,7 @@ func (d *Driver) Suspend(ctx context.Context, t *catalog.Tenant, s wake.Suspensi
 	}
 	if i != nil {
 		i = d.watch(t.ID, i)
-		if err := h.quiesce(ctx, i, s); err != nil {
+		if err := h.quiesceUnlessWanted(ctx, i, s); err != nil {
 			return fmt.Errorf("suspend tenant %s: %w", t.ID, err)
 		}
 		if err := h.stop(ctx, i); err != nil {
@@ -45,6 +46,29 @@ func (d *Driver) Suspend(ctx context.Context, t *catalog.Tenant, s wake.Suspensi
 	}
 	d.forget(t.ID)
 	return nil
+}
+
+// quiesceUnlessWanted is quiesce, but gives up when the instance is wanted: who
+// comes during a long checkpoint need not wait for it.
+func (h home) quiesceUnlessWanted(ctx context.Context, i *postgres.Instance, s wake.Suspension) error {
+	quiet, cancel := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		select {
+		case <-s.Wanted:
+			cancel()
+		case <-quiet.Done():
+		}
+	})
+	err := h.quiesce(quiet, i, s)
+	cancel()
+	watch.Wait()
+	select {
+	case <-s.Wanted:
+		return &wake.BusyError{Because: []string{"somebody who has just come"}}
+	default:
+		return err
+	}
 }
 
 // quiesce makes the instance ready to be stopped. On an error it runs on.

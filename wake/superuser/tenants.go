@@ -15,6 +15,7 @@ import (
 type Gate interface {
 	Awake(id catalog.TenantID) (wake.Endpoint, bool)
 	Ready(ctx context.Context, t *catalog.Tenant) (wake.Endpoint, error)
+	Hold(id catalog.TenantID) (release func())
 }
 
 // Tenants does a superuser's work in tenants' instances: the roles and databases
@@ -89,7 +90,8 @@ func (c *Tenants) Suspect(id catalog.TenantID) {
 	c.tasks.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), suspectTimeout)
 		defer cancel()
-		if err := c.Refresh(ctx, id); err != nil && !errors.Is(err, catalog.ErrNotFound) {
+		err := c.Refresh(ctx, id)
+		if _, awake := c.Gate.Awake(id); err != nil && awake && !errors.Is(err, catalog.ErrNotFound) {
 			c.log().Warn("cannot read the tenant's roles again", "tenant", id, "error", err)
 		}
 	})
@@ -145,6 +147,7 @@ func (c *Tenants) CreateExtension(ctx context.Context, t *catalog.Tenant, databa
 
 // do wakes the tenant and runs work over a superuser connection.
 func (c *Tenants) do(ctx context.Context, t *catalog.Tenant, work func(*Conn) error) error {
+	defer c.Gate.Hold(t.ID)()
 	endpoint, err := c.Gate.Ready(ctx, t)
 	if err != nil {
 		return err

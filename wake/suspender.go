@@ -1,0 +1,391 @@
+package wake
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"postern/catalog"
+)
+
+// Clients are those that a proxy has, and the server connections that it has made
+// for them; *proxy.Server is one.
+type Clients interface {
+	// LastUse tells what is being done with t's server connections. It is quick.
+	LastUse(t *catalog.Tenant) Use
+	// AwakeBecause lists what is being done with them, a phrase each.
+	AwakeBecause(id catalog.TenantID) []string
+	// EndPinned ends the sessions that keep t awake though they are idle, if
+	// nothing else does and they have been idle for so long, and reports whether.
+	EndPinned(t *catalog.Tenant, idle time.Duration) bool
+}
+
+// Use is what is being done with a tenant's server connections.
+type Use struct {
+	// Working: there is work for the tenant, or there are sessions that keep theirs.
+	Working bool
+	// Disregarded: somebody uses one who does not count
+	// (wake.ignore_application_names).
+	Disregarded bool
+	// Since is when one was last given back after work; zero if that is not known.
+	Since time.Time
+}
+
+// SuspenderConfig is what a Suspender needs.
+type SuspenderConfig struct {
+	// Gate suspends; its Moved must lead to Suspender.Moved. Required.
+	Gate *Gate
+	// Clients say what the tenants are used for. Required.
+	Clients Clients
+	// Settings are in effect until Reconfigure brings others.
+	Settings SuspenderSettings
+	// AtOnce is how many are suspended at once; 0 means 4.
+	AtOnce int
+	// Log defaults to slog.Default.
+	Log *slog.Logger
+}
+
+// SuspenderSettings are what can change while a Suspender runs.
+type SuspenderSettings struct {
+	// IdleTimeout is how long a tenant has no work before it is suspended, at least
+	// a second; 0 means never (wake.idle_timeout).
+	IdleTimeout time.Duration
+	// MaxAwake is how many tenants may be awake before the one that has been idle
+	// for longest is suspended sooner; 0 means any number (wake.max_awake).
+	MaxAwake int
+	// MaxPinIdle is how long a session that is idle may keep its tenant awake by
+	// pins before it is ended; 0 means for ever (wake.max_pin_idle).
+	MaxPinIdle time.Duration
+}
+
+// Suspender suspends tenants that have no work. It ends no session and no statement
+// for it: idle clients stay, and their next statement wakes the tenant. Make it with
+// NewSuspender, and Run it.
+//
+// It looks at a tenant when that may have been idle for long enough and not before,
+// so the more tenants do the less it has to; one that sleeps it does not know.
+type Suspender struct {
+	config SuspenderConfig
+	// changed holds a token when there may be something to do before the time that
+	// Run waits for.
+	changed chan struct{}
+
+	mu       sync.Mutex
+	settings SuspenderSettings                 // under mu
+	tenants  map[string]*awakeTenant           // under mu, by UID, and so is what they hold
+	byID     map[catalog.TenantID]*awakeTenant // under mu: the same
+	looks    looks                             // under mu: when to look at them
+	crowded  time.Time                         // under mu: when to make room, zero if there is enough
+}
+
+// awakeTenant is what is known of a tenant that is awake. It is under Suspender.mu,
+// but for what never changes.
+type awakeTenant struct {
+	tenant *catalog.Tenant
+	// since is when it woke or, if that is later, when its last server connection
+	// was given back before the pools forgot it.
+	since time.Time
+	look  look
+	// trying: it is being suspended.
+	trying bool
+	// because is what was in the way when that was last tried, refusedAt when.
+	because   []string
+	refusedAt time.Time
+	// seen is the since of the work that kept it awake when it was last looked at,
+	// told that the log knows of that.
+	seen time.Time
+	told bool
+}
+
+// NewSuspender returns a Suspender that is ready to Run.
+func NewSuspender(config SuspenderConfig) *Suspender {
+	if config.AtOnce == 0 {
+		config.AtOnce = 4
+	}
+	if config.Log == nil {
+		config.Log = slog.Default()
+	}
+	return &Suspender{
+		config:   config,
+		settings: config.Settings,
+		changed:  make(chan struct{}, 1),
+		tenants:  make(map[string]*awakeTenant),
+		byID:     make(map[catalog.TenantID]*awakeTenant),
+	}
+}
+
+// Moved is told that a tenant is awake now, or no longer; it is for
+// GateConfig.Moved.
+func (s *Suspender) Moved(t *catalog.Tenant, awake bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if before := s.byID[t.ID]; before != nil {
+		s.forget(before)
+	}
+	if awake {
+		s.watch(t)
+	}
+}
+
+// watch begins with a tenant. Called under mu.
+func (s *Suspender) watch(t *catalog.Tenant) {
+	driver, err := s.config.Gate.driver(t)
+	if err != nil || !driver.Capabilities().Suspend {
+		return
+	}
+	now := time.Now()
+	a := &awakeTenant{tenant: t, since: now}
+	s.tenants[t.UID], s.byID[t.ID] = a, a
+	a.look.of = a
+	s.lookIn(a, now, s.timeout())
+	s.lookForRoom(now)
+}
+
+// forget ends with one. Called under mu.
+func (s *Suspender) forget(a *awakeTenant) {
+	delete(s.tenants, a.tenant.UID)
+	delete(s.byID, a.tenant.ID)
+	s.looks.remove(&a.look)
+}
+
+// timeout is how long a tenant may be idle, 0 for ever. Called under mu.
+func (s *Suspender) timeout() time.Duration {
+	if s.settings.IdleTimeout <= 0 {
+		return 0
+	}
+	return max(s.settings.IdleTimeout, minIdle)
+}
+
+// minIdle is the least time for which a tenant must have been idle.
+const minIdle = time.Second
+
+// lookIn has a looked at some time after another; never with 0. Called under mu.
+func (s *Suspender) lookIn(a *awakeTenant, from time.Time, d time.Duration) {
+	switch {
+	case d == 0:
+		s.looks.remove(&a.look)
+	case s.looks.add(&a.look, from.Add(d)):
+		s.wake()
+	}
+}
+
+// Reconfigure brings other settings into effect.
+func (s *Suspender) Reconfigure(settings SuspenderSettings) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.settings == settings {
+		return
+	}
+	s.settings = settings
+	now := time.Now()
+	for _, a := range s.tenants {
+		if !a.trying {
+			s.lookIn(a, a.since, s.timeout()) // which may be too early: it is seen then
+		}
+	}
+	s.lookForRoom(now)
+}
+
+// wake has Run look what there is to do.
+func (s *Suspender) wake() {
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+}
+
+// Used is told when one of a tenant's server connections was last given back by
+// those who are about to forget it; it is for pool.Config.Dropped. It does not wait.
+func (s *Suspender) Used(uid string, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a := s.tenants[uid]; a != nil && at.After(a.since) {
+		a.since = at
+	}
+}
+
+// Run suspends until ctx ends, and then waits for what it has begun.
+func (s *Suspender) Run(ctx context.Context) error {
+	var tries sync.WaitGroup
+	defer tries.Wait()
+	slots := make(chan struct{}, s.config.AtOnce)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+		case <-s.changed:
+		case <-ctx.Done():
+			return nil
+		}
+		for _, a := range s.due() {
+			select {
+			case slots <- struct{}{}:
+			case <-ctx.Done():
+				return nil
+			}
+			tries.Go(func() {
+				s.try(ctx, a)
+				<-slots
+			})
+		}
+		if next := s.next(); !next.IsZero() {
+			timer.Reset(time.Until(next))
+		}
+	}
+}
+
+// idleTenant is a tenant that can be suspended, and since when it has been idle.
+type idleTenant struct {
+	*awakeTenant
+	idleSince time.Time
+}
+
+// next is when there will be something to do; zero if that is not known.
+func (s *Suspender) next() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next := s.crowded
+	if first, ok := s.looks.first(); ok && (next.IsZero() || first.Before(next)) {
+		next = first
+	}
+	return next
+}
+
+// due are those to be suspended now.
+func (s *Suspender) due() []idleTenant {
+	now := time.Now()
+	var due []idleTenant
+	for {
+		s.mu.Lock()
+		a := s.looks.take(now)
+		s.mu.Unlock()
+		if a == nil {
+			break
+		}
+		if idle, ok := s.inspect(a, now); ok {
+			due = append(due, idle)
+		}
+	}
+	return append(due, s.surplus(now)...)
+}
+
+// inspect looks whether a tenant has been idle for long enough; if not, it will be
+// looked at again.
+func (s *Suspender) inspect(a *awakeTenant, now time.Time) (idleTenant, bool) {
+	s.mu.Lock()
+	timeout, pins := s.timeout(), s.settings.MaxPinIdle
+	s.mu.Unlock()
+	use, since := s.use(a)
+	again := timeout
+	switch {
+	case timeout == 0:
+	case since.Add(timeout).After(now):
+		again = since.Add(timeout).Sub(now)
+	case use.Working || use.Disregarded:
+		again = s.obstructed(a, use, since, timeout, pins)
+	default:
+		return idleTenant{a, since}, s.begin(a)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tenants[a.tenant.UID] == a && !a.trying {
+		s.lookIn(a, now, again)
+	}
+	return idleTenant{}, false
+}
+
+// obstructed is for a tenant that somebody has kept awake for longer than its
+// timeout: whoever does so by pins alone is ended in time. It returns when to look
+// again.
+func (s *Suspender) obstructed(a *awakeTenant, use Use, since time.Time, timeout, pins time.Duration) time.Duration {
+	if use.Working {
+		s.tell(a, since)
+	}
+	switch {
+	case pins > 0 && s.config.Clients.EndPinned(a.tenant, pins):
+		s.config.Log.Info("ended idle sessions that kept a tenant awake", "tenant", a.tenant.ID, "idle", pins)
+		return minIdle
+	case !use.Working:
+		return minIdle // whoever it is may be gone by then
+	case pins > 0:
+		return max(min(timeout, pins), minIdle)
+	}
+	return timeout
+}
+
+// use tells what is being done with a tenant, and since when that is nothing.
+func (s *Suspender) use(a *awakeTenant) (Use, time.Time) {
+	use := s.config.Clients.LastUse(a.tenant)
+	holds, since := s.config.Gate.held(a.tenant.ID)
+	use.Working = use.Working || holds > 0
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, at := range []time.Time{use.Since, a.since} {
+		if at.After(since) {
+			since = at
+		}
+	}
+	return use, since
+}
+
+// begin marks a tenant as being suspended, and reports whether that can be.
+func (s *Suspender) begin(a *awakeTenant) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tenants[a.tenant.UID] != a || a.trying {
+		return false
+	}
+	a.trying = true
+	s.looks.remove(&a.look)
+	return true
+}
+
+// try suspends a tenant that began.
+func (s *Suspender) try(ctx context.Context, a idleTenant) {
+	since, came := s.comers(a) // it may have waited for others
+	var err error
+	if !came {
+		if err = s.config.Gate.SuspendIdle(ctx, a.tenant, a.idleSince); err != nil {
+			since, came = s.comers(a)
+		}
+		if err == errWanted {
+			since, came = time.Now(), true
+		}
+	}
+	because := obstacles(err)
+	if came {
+		because = nil // they are no longer there, or tell of themselves
+	}
+	s.mu.Lock()
+	known := slices.Equal(a.because, because)
+	a.trying, a.because, a.refusedAt = false, because, time.Now()
+	if s.tenants[a.tenant.UID] == a.awakeTenant {
+		if !came {
+			since = a.refusedAt
+		}
+		s.lookIn(a.awakeTenant, since, s.timeout())
+	}
+	s.mu.Unlock()
+	log := s.config.Log.With("tenant", a.tenant.ID, "idle_since", a.idleSince.UTC())
+	switch {
+	case came:
+		log.Debug("somebody has come while the tenant was to be suspended")
+	case err == nil:
+		log.Info("suspended")
+	case ctx.Err() == nil && !known:
+		log.Info("the tenant stays awake", "because", because)
+	}
+}
+
+// comers reports whether a tenant is in use since it was found to be idle, and when
+// it was last, which is now if it is still.
+func (s *Suspender) comers(a idleTenant) (since time.Time, came bool) {
+	use, since := s.use(a.awakeTenant)
+	if use.Working {
+		return time.Now(), true
+	}
+	return since, since.After(a.idleSince)
+}

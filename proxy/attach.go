@@ -22,9 +22,12 @@ func (s *session) Attach(ctx context.Context, want relay.Settings) (engine.Peer,
 	defer s.enter(relaying)
 	var peer engine.Peer
 	var err error
-	if s.pooled != nil {
+	switch {
+	case s.pooled != nil:
 		peer, err = s.borrow(ctx, want)
-	} else {
+	case s.kept != nil:
+		peer, err = s.attachKept(ctx)
+	default:
 		peer, err = s.attachAlone(ctx)
 	}
 	var last *engine.LastWords

@@ -20,9 +20,7 @@ type pooled struct {
 	told       base
 	parameters map[string]string
 
-	wait    *queued     // under session.mu: its wait in the pool's queue
-	lease   *pool.Lease // under session.mu
-	cancels *arrivals   // under session.mu: of lease, nil if there were none
+	wait *queued // under session.mu: its wait in the pool's queue
 }
 
 // TryAttach implements engine.Host.
@@ -161,11 +159,15 @@ func (s *session) borrowed(lease *pool.Lease, m *memory, ahead []byte) engine.Pe
 	}
 	lease.Watched = s.dialer.looped // while it is idle, the loop that has it now sees what comes
 	s.mu.Lock()
-	s.pooled.lease = lease
+	s.lease = lease
 	s.mu.Unlock()
 	s.server.activeServers.Inc()
 	s.counter.Assignments.Add(1)
-	return engine.Peer{Conn: lease.Server.Conn, Ahead: ahead, Server: &m.relay, Lease: lease}
+	peer := engine.Peer{Conn: lease.Server.Conn, Ahead: ahead, Lease: lease}
+	if s.pooled != nil {
+		peer.Server = &m.relay
+	}
+	return peer
 }
 
 // Release implements engine.Host.
@@ -173,10 +175,10 @@ func (s *session) Release(peer engine.Peer, returned engine.Return) {
 	lease := peer.Lease.(*pool.Lease)
 	s.server.activeServers.Dec()
 	s.mu.Lock()
-	cancels := s.pooled.cancels
-	s.pooled.lease, s.pooled.cancels = nil, nil
+	cancels := s.cancels
+	s.lease, s.cancels = nil, nil
 	s.mu.Unlock()
-	always := s.server.settings().Reset == ResetAlways
+	always := s.server.settings().Reset == ResetAlways || s.kept != nil
 	switch {
 	case cancels == nil && returned.Broken:
 		lease.Release(false)
@@ -205,12 +207,16 @@ func (s *Server) recover(lease *pool.Lease, returned engine.Return, cancels *arr
 	if err == nil {
 		err = lease.Recover(ctx, returned.Status, returned.Discard)
 	}
+	m := lease.Memory.(*memory)
+	m.relay.Queried()
+	if returned.Discard {
+		m.relay.Reset()
+	}
+	if err == nil && m.kept {
+		err = m.lookAt(ctx, lease)
+	}
 	if err != nil {
 		s.config.Log.Debug("a server connection is given up", "error", err)
-	}
-	lease.Memory.(*memory).relay.Queried()
-	if returned.Discard {
-		lease.Memory.(*memory).relay.Reset()
 	}
 	lease.Release(err == nil)
 }
@@ -245,15 +251,15 @@ func (s *session) Cancel(ctx context.Context, _ engine.Peer) error {
 // borrowed. That is lent to nobody else before the server has taken note.
 func (s *session) cancelLent(ctx context.Context) (sent bool, err error) {
 	s.mu.Lock()
-	lease := s.pooled.lease
+	lease := s.lease
 	if lease == nil {
 		s.mu.Unlock()
 		return false, nil
 	}
-	if s.pooled.cancels == nil {
-		s.pooled.cancels = new(arrivals)
+	if s.cancels == nil {
+		s.cancels = new(arrivals)
 	}
-	cancels := s.pooled.cancels
+	cancels := s.cancels
 	cancels.begin()
 	s.mu.Unlock()
 	err = lease.Cancel(ctx)

@@ -43,17 +43,27 @@ func newCancelRegistry(fleet []byte, number uint16) *cancelRegistry {
 
 // add makes a key for s and files it until remove.
 func (r *cancelRegistry) add(s *session) *cancelKey {
-	var pid uint32
-	if s.backend != nil {
-		pid = s.backend.PID()
-	}
-	key := newKey(r.fleet, r.number, pid, s.keySize())
+	key := newKey(r.fleet, r.number, s.backendPID(), s.keySize())
 	s.key, key.session = key, s
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	key.next = r.keys[key.pid]
 	r.keys[key.pid] = key
 	return key
+}
+
+// backendPID is that of the server connection that the session has to its end, 0
+// if there is none.
+func (s *session) backendPID() uint32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.backend != nil:
+		return s.backend.PID()
+	case s.kept != nil && s.lease != nil:
+		return s.lease.PID()
+	}
+	return 0
 }
 
 func (r *cancelRegistry) remove(key *cancelKey) {
@@ -158,10 +168,10 @@ func (s *session) cancelStatement(ctx context.Context, canceled *wire.Error) str
 		return "idle"
 	}
 	sent, err := true, error(nil)
-	if s.pooled != nil {
-		sent, err = s.cancelLent(ctx)
-	} else {
+	if s.backend != nil {
 		err = s.backend.Cancel(ctx)
+	} else {
+		sent, err = s.cancelLent(ctx)
 	}
 	if !sent {
 		return "idle"

@@ -24,7 +24,8 @@ type dialer struct {
 	server *Server
 	tenant *catalog.Tenant // as it was at login
 	login  pool.Login
-	looped bool // the session is on the event loop
+	looped bool  // the session is on the event loop
+	kept   *kept // of a session in session mode
 	// disregarded: its session does not wake the tenant.
 	disregarded bool
 }
@@ -38,6 +39,7 @@ func newDialer(s *session) *dialer {
 	}
 	return &dialer{
 		looped:      s.looped(),
+		kept:        s.kept,
 		disregarded: s.disregarded(),
 		server:      s.server,
 		tenant:      s.tenant,
@@ -102,6 +104,9 @@ func (d *dialer) connect(ctx context.Context) (*pool.Server, error) {
 			m := newMemory(server)
 			m.number, m.tenant, m.made = d.server.numbers.Add(1), string(d.tenant.ID), time.Now()
 			server.Memory = m
+			if d.kept != nil {
+				m.kept, server.Affinity = true, d.kept.own
+			}
 			return server, nil
 		}
 		if !safeToRetry(err) || pause > time.Second || !sleep(ctx, pause) {
@@ -151,8 +156,9 @@ type memory struct {
 	// the same as one comparable value.
 	parameters map[string]string
 	base       base
-	// user is the number of the session that had the connection last.
+	// user is the number of the session that had the connection last, 0 if none has yet.
 	user uint64
+	kept bool // it is for sessions in session mode
 }
 
 // base is what a server reports at login, without application_name.

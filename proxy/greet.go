@@ -26,10 +26,13 @@ const applicationName = "application_name"
 func (s *session) greet() error {
 	s.enter(greeting)
 	s.unsent = mustEncode(s.unsent, &pgproto3.AuthenticationOk{})
-	s.openAccount()
-	if s.pools() {
+	switch {
+	case s.pools():
 		s.pooled = &pooled{}
+	case s.identity.Replication == "":
+		s.kept = newKept(s)
 	}
+	s.openAccount()
 	conversation := s.newConversation()
 	var b []byte
 	var err error
@@ -69,6 +72,9 @@ func (s *session) greetAlone(conversation conversation) ([]byte, error) {
 		if s.welcome != nil {
 			return s.welcome.said, nil
 		}
+	}
+	if s.kept != nil {
+		return s.greetKept(conversation)
 	}
 	backend, err := s.connectAlone(s.ctx)
 	if err != nil {

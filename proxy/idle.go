@@ -66,8 +66,8 @@ func (s *Server) EndPinned(t *catalog.Tenant, idle time.Duration) bool {
 func (s *session) disregardLease() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.pooled.lease != nil {
-		s.pooled.lease.Disregard()
+	if s.lease != nil {
+		s.lease.Disregard()
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"postern/proxy/admin"
 	"postern/proxy/engine"
 	"postern/proxy/pool"
+	"postern/router"
 )
 
 // Clients implements admin.Connections: the sessions that have been greeted.
@@ -50,8 +51,8 @@ func (s *session) overview() admin.Client {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.pooled != nil && s.pooled.lease != nil {
-		c.Server = s.pooled.lease.Memory.(*memory).number
+	if s.lease != nil {
+		c.Server = s.lease.Memory.(*memory).number
 	}
 	return c
 }
@@ -92,8 +93,12 @@ func (s *Server) Pools() []admin.Pool {
 	tenants := s.tenantNames()
 	var pools []admin.Pool
 	for _, p := range s.pools.Stats() {
+		mode := router.Transaction
+		if p.Key.Exact {
+			mode = router.Session
+		}
 		pools = append(pools, admin.Pool{
-			Tenant: tenants[p.Key.Tenant], Role: p.Key.Role, Database: p.Key.Database, PoolMode: "transaction",
+			Tenant: tenants[p.Key.Tenant], Role: p.Key.Role, Database: p.Key.Database, PoolMode: mode,
 			Active: p.Lent, Idle: p.Idle, New: p.Connecting, Waiting: p.Waiting, OldestWait: p.OldestWait,
 		})
 	}

@@ -25,7 +25,7 @@ type queued struct {
 // have server connections already, so that the tenant is known to be awake.
 func (s *session) Request(want relay.Settings, waiter engine.Waiter) bool {
 	pools := s.server.pools
-	if pools.Lent(s.poolKey.Tenant) == 0 {
+	if s.pooled == nil || pools.Lent(s.poolKey.Tenant) == 0 {
 		return false
 	}
 	w := s.server.newWait()

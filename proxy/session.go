@@ -37,8 +37,9 @@ type session struct {
 	version uint16   // of the client's TLS, 0 in the clear
 	suite   uint16   // likewise
 	ticket  *router.Ticket
-	backend *pool.Server // in session mode, the server connection, nil until attached; closed by finish
-	pooled  *pooled      // nil in session mode
+	backend *pool.Server // for replication, the server connection, nil until attached; closed by finish
+	pooled  *pooled      // nil but in transaction mode
+	kept    *kept        // nil but in session mode
 	key     *cancelKey
 	shares  bool // account is the server's
 
@@ -53,6 +54,8 @@ type session struct {
 	conversation conversation // under mu until the session has joined its tenant's
 	handedOver   bool         // under mu: the conversation is the loop's, and ends by its End
 	ending       *wire.Error  // under mu: asked to end before there was a conversation
+	lease        *pool.Lease  // under mu: what the pool has lent it, nil if nothing
+	cancels      *arrivals    // under mu: of lease, nil if there were none
 }
 
 // login is what a session has until the client is greeted.
@@ -86,8 +89,11 @@ func (s *session) looped() bool {
 func (s *session) newConversation() conversation {
 	pool := func(session *relay.Session) {
 		session.Count(s.counter)
-		if s.pooled != nil {
+		switch {
+		case s.pooled != nil:
 			session.Pool(s.server.current.Load().relay, s.own)
+		case s.kept != nil:
+			session.Borrow()
 		}
 	}
 	if s.looped() {
@@ -281,8 +287,10 @@ func (s *session) close() {
 	s.server.part(s)
 }
 
-// closeBackend ends the server connection, if there is one.
+// closeBackend ends the server connection of its own, if there is one, and gives
+// back one of the pool that the conversation has not.
 func (s *session) closeBackend() {
+	s.giveBackUnused()
 	if s.backend != nil {
 		s.backend.Close()
 		s.server.pools.Leave(s.tenant.UID)

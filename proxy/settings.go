@@ -33,7 +33,7 @@ type Settings struct {
 	// PoolMode is router.Session or router.Transaction, for clients who ask for
 	// neither and whose tenant has none of its own; "" means transaction (pool.pool_mode).
 	PoolMode string
-	// Pool bounds the server connections in transaction mode.
+	// Pool bounds the server connections.
 	Pool pool.Config
 	// QueryWaitTimeout bounds how long a statement waits for a server connection;
 	// the session ends then. 0 means 2 min. PgBouncer's query_wait_timeout.

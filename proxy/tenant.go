@@ -140,11 +140,11 @@ func (s *Server) AwakeBecause(id catalog.TenantID) []string {
 // attachedSince is when the session got its server connection; it has had one just
 // now.
 func (s *session) attachedSince() time.Time {
-	if s.pooled == nil {
+	if s.backend != nil {
 		return s.backend.Memory.(*memory).made
 	}
 	s.mu.Lock()
-	lease := s.pooled.lease
+	lease := s.lease
 	s.mu.Unlock()
 	if lease == nil {
 		return time.Now()

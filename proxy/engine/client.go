@@ -41,7 +41,7 @@ func (c *Conversation) pumpClient(ctx context.Context) error {
 			c.vacate()
 		case step.Moved():
 		case c.bye:
-			return c.leave()
+			return c.leave(ctx)
 		default:
 			err = c.read()
 		}
@@ -146,10 +146,15 @@ func (c *Conversation) read() error {
 
 // leave is for a client that has closed its side. In session mode the statements
 // that it sent before are run and answered, as by PostgreSQL itself.
-func (c *Conversation) leave() error {
+func (c *Conversation) leave(ctx context.Context) error {
+	for c.hearsOut() {
+		if err := c.await(ctx); err != nil {
+			return err
+		}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.relay.HasServer() || c.relay.Pooled() {
+	if !c.relay.HasServer() || c.relay.Borrows() {
 		return ErrClientLost
 	}
 	c.left = true
@@ -157,6 +162,14 @@ func (c *Conversation) leave() error {
 		return nil
 	}
 	return ErrClientLost
+}
+
+// hearsOut reports whether a client in session mode that has closed its side is
+// still to have answers from a server connection that is not closed with it.
+func (c *Conversation) hearsOut() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.relay.Borrows() && !c.relay.Pooled() && c.relay.HasServer() && c.relay.Owed() && !c.relay.Torn() && !c.deaf
 }
 
 // vacate sees to it that no idle server connection is in the way of the client's

@@ -85,8 +85,8 @@ func New(client net.Conn, host Host, session func(*relay.Session)) *Conversation
 // noted is called under mu, after whatever has changed what the relay knows.
 func (c *Conversation) noted() { c.note(&c.relay, c.waiting != nil, moment()) }
 
-// Attach gives the conversation its server connection before Run. In session mode
-// it is the client's to the end, and Run does not give it back.
+// Attach gives the conversation its server connection before Run, which gives it
+// back if the relay borrows; else it is the client's to the end.
 func (c *Conversation) Attach(server Peer) {
 	c.peer = server
 	c.relay.Attached(server.Server)
@@ -109,7 +109,7 @@ func (c *Conversation) Run(ctx context.Context) error {
 		c.mu.Unlock()
 	}
 	err := c.pumpClient(ctx)
-	if c.relay.Pooled() {
+	if c.relay.Borrows() {
 		err = c.finish(ctx, life, err)
 	} else {
 		err = c.finishAlone(ctx, err)
@@ -122,8 +122,8 @@ func (c *Conversation) Run(ctx context.Context) error {
 	return err
 }
 
-// finishAlone ends a conversation in session mode whose client pump has returned
-// err, and returns why it ended.
+// finishAlone ends a conversation whose server connection is its own when the client
+// pump has returned err, and returns why it ended.
 func (c *Conversation) finishAlone(ctx context.Context, err error) error {
 	if c.pump != nil {
 		if err != nil && !errors.Is(err, errServerWrite) {
@@ -134,7 +134,7 @@ func (c *Conversation) finishAlone(ctx context.Context, err error) error {
 	return c.reason(ctx, err)
 }
 
-// finish is finishAlone in transaction mode.
+// finish is finishAlone where the server connection is given back.
 func (c *Conversation) finish(ctx, life context.Context, err error) error {
 	c.mu.Lock()
 	if c.lostClient != nil {

@@ -134,6 +134,10 @@ func (c *LoopConversation) hungUp() {
 		c.endWait(ErrClientLost)
 	case c.server == nil || c.relay.Pooled():
 		c.end(ErrClientLost)
+	case c.relay.Borrows(): // the server connection is not closed with it; handled looks again
+		if !c.relay.Owed() || c.relay.Torn() {
+			c.end(ErrClientLost)
+		}
 	case !c.paused:
 		c.left = true
 		c.server.hangUp()

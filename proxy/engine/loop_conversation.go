@@ -49,8 +49,8 @@ type LoopConversation struct {
 	deadline int64                   // the moment of expired, 0 for none; see deadlines
 }
 
-// Attach gives the conversation its server connection before Start. In session
-// mode it is the client's to the end and is not given back.
+// Attach gives the conversation its server connection before Start. It is given
+// back if the relay borrows; else it is the client's to the end.
 func (c *LoopConversation) Attach(server Peer) {
 	c.first = &server
 	c.hasServer.Store(true)
@@ -148,6 +148,9 @@ func (c *LoopConversation) handled() {
 	}
 	if c.ending != nil && !c.ended && c.errand != attaching && c.relay.Idle() {
 		c.end(c.ending)
+	}
+	if c.bye && !c.ended && c.server != nil && c.relay.Borrows() && !c.relay.Pooled() {
+		c.hungUp()
 	}
 	if c.ended {
 		c.finish()

@@ -79,7 +79,7 @@ func (c *LoopConversation) giveBack() {
 	s := c.server
 	gentle := c.err == nil || errors.Is(c.err, ErrClientLost)
 	switch {
-	case !c.relay.Pooled(): // it is the host's
+	case !c.relay.Borrows(): // it is the host's
 		c.server, s.conversation = nil, nil
 		s.socket.lend()
 		s.socket.watch(false)
@@ -89,7 +89,8 @@ func (c *LoopConversation) giveBack() {
 		c.attend()
 	case !c.relay.Waiting():
 		c.release(Return{
-			Broken:  s.socket.unsent != nil || c.relay.Settling() || c.relay.Spoiled(),
+			Broken: s.socket.unsent != nil || c.relay.Settling() || c.relay.Spoiled() ||
+				!c.relay.Boundary() || len(s.held) > 0,
 			Status:  c.relay.Status(),
 			Discard: c.relay.Dirty(),
 		})
@@ -112,7 +113,11 @@ func (c *LoopConversation) drain() {
 		if c.host.Cancel(ctx, peer) != nil {
 			return // it may come to an end all the same
 		}
-	}, func() {})
+	}, func() {
+		if c.relay.Waiting() && !c.relay.Owed() && c.server != nil {
+			c.server.broken = true // in session mode, for what the client has not sent
+		}
+	})
 }
 
 // expired is called at the deadline.

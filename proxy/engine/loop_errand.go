@@ -121,7 +121,7 @@ func (c *LoopConversation) arrived(peer Peer, err error) {
 func (c *LoopConversation) attached(peer Peer) {
 	s, err := c.loop.endOf(peer)
 	if err != nil {
-		if c.relay.Pooled() {
+		if c.relay.Borrows() {
 			c.sendOut(releasing, func(context.Context) { c.host.Release(peer, Return{Broken: true}) }, func() {})
 		}
 		c.end(wire.AsError(err))

@@ -15,9 +15,10 @@ import (
 // it.
 type serverPump struct {
 	done  chan struct{}
-	err   error // set before done is closed, as are the others
-	first bool  // it ended of its own accord, and the conversation with it
-	freed bool  // it has given the server connection back
+	err   error  // set before done is closed, as are the others
+	first bool   // it ended of its own accord, and the conversation with it
+	freed bool   // it has given the server connection back
+	held  []byte // part of a message's head; in Conversation.buffer
 }
 
 // attached makes peer the client's and starts its pump. Called under mu.
@@ -32,7 +33,8 @@ func (c *Conversation) attached(ctx context.Context, peer Peer) {
 // which stops the client pump.
 func (c *Conversation) runPump(ctx context.Context, pump *serverPump, peer Peer) {
 	defer close(pump.done)
-	pump.err = c.pumpServer(ctx, peer)
+	held, err := c.pumpServer(ctx, peer)
+	pump.held, pump.err = c.buffer[:held], err
 	switch pump.err {
 	case errFree:
 		pump.freed = true
@@ -52,28 +54,23 @@ var (
 	errQuiet = errors.New("the server has said all that it owed a client who is gone")
 )
 
-func (c *Conversation) pumpServer(ctx context.Context, peer Peer) error {
+// pumpServer returns how much of the buffer is part of one message's head.
+func (c *Conversation) pumpServer(ctx context.Context, peer Peer) (held int, err error) {
 	if c.buffer == nil {
 		c.buffer = make([]byte, bufferSize)
 	}
-	held, err := c.toClient(ctx, peer, peer.Ahead) // part of one message's head
-	if err != nil {
-		return err
-	}
-	for {
-		n, err := peer.Read(c.buffer[held:])
+	held, err = c.toClient(ctx, peer, peer.Ahead)
+	for err == nil {
+		n, broken := peer.Read(c.buffer[held:])
 		held += n
 		if n > 0 {
-			left, err := c.toClient(ctx, peer, c.buffer[:held])
-			if err != nil {
-				return err
-			}
-			held = left
+			held, err = c.toClient(ctx, peer, c.buffer[:held])
 		}
-		if err != nil {
-			return c.serverGone(err)
+		if broken != nil && err == nil {
+			return held, c.serverGone(broken)
 		}
 	}
+	return held, err
 }
 
 // toClient forwards b as far as the relay lets it, moves the rest to the front of
@@ -112,22 +109,22 @@ func (c *Conversation) toClient(ctx context.Context, peer Peer, b []byte) (int, 
 			}
 		case step.Moved():
 		case quiet:
-			return 0, errQuiet
+			return copy(c.buffer, rest), errQuiet
 		default:
 			return copy(c.buffer, rest), nil
 		}
 	}
 }
 
-// pass sends to the client, who may be gone by then. In transaction mode the
-// server is heard out nevertheless.
+// pass sends to the client, who may be gone by then. A server whose connection is
+// given back is heard out nevertheless.
 func (c *Conversation) pass(forward, send []byte, boundary, deaf bool) error {
 	for _, b := range [...][]byte{forward, send} {
 		if len(b) == 0 || deaf {
 			continue
 		}
 		if err := c.send(b, boundary); err != nil {
-			if !c.relay.Pooled() || isTimeout(err) {
+			if !c.relay.Borrows() || isTimeout(err) {
 				return err
 			}
 			c.goDeaf(err)
@@ -186,8 +183,8 @@ func (c *Conversation) goDeaf(err error) {
 const drainTimeout = 10 * time.Second
 
 // giveBack returns the server connection, if the client still has one at the end
-// of a conversation in transaction mode. With gentle, what the client has left
-// running is ended first, and the connection can be lent again.
+// of a conversation. With gentle, what the client has left running is ended first,
+// and the connection can be lent again.
 func (c *Conversation) giveBack(life context.Context, gentle bool) {
 	if c.pump == nil {
 		return
@@ -196,13 +193,13 @@ func (c *Conversation) giveBack(life context.Context, gentle bool) {
 	c.mu.Lock()
 	c.deaf = true
 	torn = torn || c.relay.Torn()
-	busy := c.relay.HasServer() && c.relay.Waiting()
+	drain := gentle && !torn && c.relay.HasServer() && c.relay.Waiting()
 	var rest []byte
-	if busy && gentle && !torn {
+	if drain {
 		rest = c.relay.Abandon()
 	}
 	c.mu.Unlock()
-	if busy && gentle && !torn {
+	if drain {
 		c.drain(life, rest)
 	}
 	c.mu.Lock()
@@ -216,7 +213,8 @@ func (c *Conversation) giveBack(life context.Context, gentle bool) {
 	}
 	c.mu.Lock()
 	returned := Return{
-		Broken:  !gentle || torn || c.relay.Waiting() || c.pump.first || c.relay.Settling() || c.relay.Spoiled(),
+		Broken: !gentle || torn || c.relay.Waiting() || c.pump.first || c.relay.Settling() || c.relay.Spoiled() ||
+			!c.relay.Boundary() || len(c.pump.held) > 0,
 		Status:  c.relay.Status(),
 		Discard: c.relay.Dirty(),
 	}
@@ -235,6 +233,12 @@ func (c *Conversation) drain(ctx context.Context, rest []byte) {
 		}
 	}
 	if err := c.host.Cancel(ctx, c.peer); err != nil {
+		return
+	}
+	c.mu.Lock()
+	endless := c.relay.Waiting() && !c.relay.Owed() // in session mode, for what the client has not sent
+	c.mu.Unlock()
+	if endless {
 		return
 	}
 	select {

@@ -13,13 +13,19 @@ import (
 //
 // An error is that of connect, or ErrClosed, or the cause of ctx's end.
 func (g *Group) Acquire(ctx context.Context, key Key, connect ConnectFunc) (*Lease, error) {
+	return g.AcquireAlike(ctx, key, nil, connect)
+}
+
+// AcquireAlike is Acquire with the affinity of TryAcquireAlike.
+func (g *Group) AcquireAlike(ctx context.Context, key Key, affinity any, connect ConnectFunc) (*Lease, error) {
 	if ctx.Err() != nil {
 		return nil, waitError(ctx)
 	}
-	if lease, ok := g.TryAcquire(key); ok {
+	if lease, ok := g.TryAcquireAlike(key, affinity); ok {
 		return lease, nil
 	}
 	w := &wait{served: make(chan struct{})}
+	w.request.Affinity = affinity
 	g.Enqueue(&w.request, key, connect, w.serve)
 	select {
 	case <-w.served:
@@ -65,7 +71,8 @@ func (g *Group) TryAcquire(key Key) (*Lease, bool) { return g.TryAcquireAlike(ke
 
 // TryAcquireAlike is TryAcquire with a preference among the idle server
 // connections: of the few that were in use last, one whose Server.Affinity equals
-// affinity. If there is none, or affinity is nil, any will do.
+// affinity. If there is none, or affinity is nil, any will do, unless Key.Exact
+// says otherwise.
 func (g *Group) TryAcquireAlike(key Key, affinity any) (*Lease, bool) {
 	for {
 		c := g.tryLend(key, affinity)

@@ -71,9 +71,9 @@ func (p *pool) failRefused() {
 	}
 }
 
-// makeRoom closes the connection of the tenant's other pools that has been idle
-// for longest, and reports whether there was one; p, where somebody waits, has
-// none. Called under mu.
+// makeRoom closes the connection of the tenant that has been idle for longest, and
+// reports whether there was one; in p, where somebody waits, there is none that
+// would do. Called under mu.
 func (p *pool) makeRoom() bool {
 	oldest := p.tenant.oldest()
 	if oldest == nil {

@@ -18,6 +18,11 @@ type Key struct {
 	// Settings are the other startup settings, encoded in some way of the
 	// caller's that gives equal strings for equal settings.
 	Settings string
+	// Exact is for clients who can have a server connection only if it was started
+	// as they ask, and who wait in one queue all the same, within one Size: of this
+	// pool a request gets a connection of its own Affinity alone. Its ConnectFunc
+	// sets that.
+	Exact bool
 }
 
 // ConnectFunc makes a server connection that is logged in and idle; a pool calls

@@ -11,6 +11,7 @@ import (
 // grow has as many dials started as there are waiters without one, within the
 // bounds of the pool; share does it, within those that others have a part in.
 func (p *pool) grow(now time.Time) {
+	p.trade(now)
 	if p.wants(now) {
 		p.starve(now)
 	}

@@ -8,8 +8,8 @@ import (
 // pool is the server connections of one Key. It is under Group.mu, and so its
 // methods are.
 //
-// Nobody waits while a connection is idle: whatever comes in goes to the oldest
-// waiter first.
+// Nobody waits while a connection is idle that will do: whatever comes in goes to
+// the oldest waiter first.
 type pool struct {
 	group  *Group
 	tenant *tenant
@@ -42,21 +42,29 @@ func (p *pool) size() int { return len(p.idle) + p.lent + p.connecting }
 // affinity asked for.
 const alikeDepth = 8
 
-// lend takes out the idle connection that was in use last, or a recent one that
-// has the given affinity; nil if none is idle.
-func (p *pool) lend(affinity any, now time.Time) *connection {
+// choose is where the idle connection is that was in use last, or a recent one
+// that has the given affinity; -1 if none is idle that will do.
+func (p *pool) choose(affinity any) int {
 	last := len(p.idle) - 1
-	if last < 0 {
-		return nil
+	if affinity == nil && !p.key.Exact {
+		return last
 	}
-	i := last
-	if affinity != nil {
-		for n := last; n >= 0 && n > last-alikeDepth; n-- {
-			if p.idle[n].server.Affinity == affinity {
-				i = n
-				break
-			}
+	for n := last; n >= 0 && (n > last-alikeDepth || p.key.Exact); n-- {
+		if p.idle[n].server.Affinity == affinity {
+			return n
 		}
+	}
+	if p.key.Exact {
+		return -1
+	}
+	return last
+}
+
+// lend takes out the connection that choose says; nil if there is none.
+func (p *pool) lend(affinity any, now time.Time) *connection {
+	i := p.choose(affinity)
+	if i < 0 {
+		return nil
 	}
 	c := p.idle[i]
 	p.takeOut(i)
@@ -68,14 +76,17 @@ func (p *pool) lend(affinity any, now time.Time) *connection {
 // put finds a use for a connection that counts as lent. idleSince is what counts
 // as the time of its last use if there is none.
 func (p *pool) put(c *connection, now, idleSince time.Time) {
+	heir, goes := p.heir(c)
 	switch {
 	case c.age != p.age || c.tooOld(now) || p.excessive():
 		p.discard(c, true, now)
 	case p.yields(c, now):
 		p.yield(c, now)
-	case p.waiting.first != nil:
+	case heir != nil:
 		c.since = now
-		p.waiting.first.serve(c, nil)
+		heir.serve(c, nil)
+	case goes:
+		p.discard(c, true, now)
 	default:
 		p.keep(c, idleSince)
 	}

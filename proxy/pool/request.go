@@ -7,7 +7,8 @@ import "time"
 // other, so waiting costs no memory: keep it in what stands for the client. All
 // its methods and Enqueue are for one goroutine at a time.
 type Request struct {
-	// Affinity is that of TryAcquireAlike, for the case that one is idle by now.
+	// Affinity is that of TryAcquireAlike, for the case that one is idle by now, and
+	// for Key.Exact.
 	Affinity any
 
 	// These are under Group.mu, but once the request is served they belong to who

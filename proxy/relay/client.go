@@ -51,12 +51,23 @@ func (s *Session) FromClient(b []byte) (Step, error) {
 				instead.Forward = n
 				return instead, nil
 			}
+		} else if header.Type == wire.MsgTerminate && s.borrowed {
+			return s.leave(n), nil
 		} else {
 			s.sent(header.Type, body)
 		}
 		s.client = stream{left: header.Length}
 	}
 	return step, nil
+}
+
+// leave is for a Terminate behind n bytes that is not for the server: what was sent
+// before is still answered.
+func (s *Session) leave(n int) Step {
+	if s.Owed() {
+		return Step{Forward: n, Pause: Wait}
+	}
+	return Step{Forward: n, Pause: Goodbye}
 }
 
 // unattached deals with a message while there is no server connection.
@@ -97,10 +108,13 @@ func (s *Session) sent(kind byte, body []byte) {
 	switch kind {
 	case wire.MsgQuery:
 		summary := statement.Scan(body)
+		s.spoils(&summary)
 		s.apply(&summary)
 	case wire.MsgParse:
 		if name := untilZero(body); len(name) < len(body) {
-			s.prepared(name, statement.Scan(body[len(name)+1:]))
+			summary := statement.Scan(body[len(name)+1:])
+			s.spoils(&summary)
+			s.prepared(name, summary)
 		}
 	case wire.MsgClose:
 		if len(body) > 1 && body[0] == 'S' {

@@ -25,10 +25,7 @@ func (s *Session) plan(header wire.Header, body []byte) (Step, verdict, error) {
 	}
 	switch header.Type {
 	case wire.MsgTerminate:
-		if s.Owed() {
-			return Step{Pause: Wait}, planned, nil // what was sent before is still answered
-		}
-		return Step{Pause: Goodbye}, planned, nil
+		return s.leave(0), planned, nil
 	case wire.MsgFlush, wire.MsgCopyData, wire.MsgCopyDone, wire.MsgCopyFail:
 		if s.pending.empty() {
 			return Step{}, dropped, nil // it would mean nothing, and might come too late

@@ -35,7 +35,9 @@ type Session struct {
 	names   map[string]*prepared
 	unnamed unnamed
 
-	pooling *pooling // nil in session mode
+	pooling  *pooling // nil in session mode
+	borrowed bool     // in session mode: the server connection outlives the session
+	spoiled  bool     // in session mode: it has state that DISCARD ALL does not remove
 }
 
 // pooling is what a session has besides in transaction mode. What goes on while it
@@ -90,6 +92,14 @@ func (s *Session) Pool(config *Config, own Settings) {
 // Pooled reports whether the session is in transaction mode.
 func (s *Session) Pooled() bool { return s.pooling != nil }
 
+// Borrow says of a fresh Session in session mode that its server connection is given
+// back in the end, so that a Terminate is not for the server.
+func (s *Session) Borrow() { s.borrowed = true }
+
+// Borrows reports whether server connections are given back: in transaction mode,
+// or after Borrow.
+func (s *Session) Borrows() bool { return s.borrowed || s.pooling != nil }
+
 // stream is where one direction is within a message.
 type stream struct {
 	left int  // bytes of the current message that are still to come
@@ -117,7 +127,7 @@ func (s *Session) Attached(server *Server) {
 }
 
 // Detached tells that the server connection goes back although the relay has not
-// said that it is free; the session is at its end.
+// said that it is free; the session is at its end, or idle in session mode.
 func (s *Session) Detached() {
 	s.attached = false
 	if s.pooling != nil {
@@ -201,8 +211,12 @@ func (s *Session) mustVacate(summary *statement.Summary) bool {
 }
 
 // Abandon returns what to send so that the server comes to an end of what it was
-// sent, after which the client has nothing more to say.
+// sent, after which the client has nothing more to say. In session mode that is
+// nothing: what the client has not sent to its end has to fail.
 func (s *Session) Abandon() []byte {
+	if s.pooling == nil {
+		return nil
+	}
 	var b []byte
 	if s.pending.copying {
 		const reason = "the client is gone\x00"

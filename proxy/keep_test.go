@@ -171,7 +171,7 @@ func TestSessionModeWaitIsBounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, pgtest.Start(t, pgtest.Config{}), func(c *proxy.Config) {
 		inSessionOf(1)(c)
-		c.Settings.QueryWaitTimeout = 100 * time.Millisecond
+		c.Settings.QueryWaitTimeout = time.Second
 	})
 	first := pgtest.Connect(t, w.target())
 	if got := expectFatal(t, w.target(), "57014").Message; got != "query_wait_timeout" {

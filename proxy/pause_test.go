@@ -161,7 +161,7 @@ func TestPauseQueryWaitTimeout(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, pgtest.Start(t, pgtest.Config{}), func(c *proxy.Config) {
 				change(c)
-				c.Settings.QueryWaitTimeout = 50 * time.Millisecond
+				c.Settings.QueryWaitTimeout = time.Second
 			})
 			w.asleep(t)
 			c := pgtest.Connect(t, w.target())

@@ -169,6 +169,8 @@ type setup struct {
 	conn func(net.Conn)
 	// pool: in transaction mode.
 	pool *relay.Config
+	// borrow: in session mode, and the server connection is given back.
+	borrow bool
 	// host may set the host's fields.
 	host func(*host)
 }
@@ -245,8 +247,11 @@ func start(t *testing.T, e engine, s setup, script func(*pgtest.ServerConn)) *wo
 		ours, w.client = encrypt(t, ours, theirs, pgtest.Target{WriteSize: s.writeSize})
 	}
 	w.conversation = e.make(ours, w.host, func(session *relay.Session) {
-		if s.pool != nil {
+		switch {
+		case s.pool != nil:
 			session.Pool(s.pool, relay.Settings{})
+		case s.borrow:
+			session.Borrow()
 		}
 	})
 	if !s.alone {

@@ -128,9 +128,13 @@ func TestIdlenessCountsFromLastUse(t *testing.T) {
 	sleepers(t, SuspenderSettings{IdleTimeout: time.Minute}, func(t *testing.T, w *world, s *Suspender, u *use) {
 		w.rouse("acme")
 		w.awake(50*time.Second, "acme")
-		u.set("acme", Use{Since: time.Now()})
+		used := time.Now()
+		u.set("acme", Use{Since: used})
 		w.awake(59*time.Second, "acme")
 		w.awake(2 * time.Second)
+		if got := w.record("acme").LastActiveAt; !got.Equal(used) {
+			t.Errorf("filed as last active at %v, want %v", got, used)
+		}
 		if n := u.looked(); n != 3 { // the last time just before the end
 			t.Errorf("it was looked at %d times, want 3", n)
 		}

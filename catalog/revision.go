@@ -131,6 +131,7 @@ func SameConfiguration(a, b *Tenant) bool {
 		maps.Equal(a.Postgres, b.Postgres) &&
 		a.PGVersion == b.PGVersion &&
 		a.PoolMode == b.PoolMode &&
+		a.IdleTimeout == b.IdleTimeout &&
 		a.Backend == b.Backend &&
 		maps.EqualFunc(a.Roles, b.Roles, Role.Equal) &&
 		slices.Equal(a.Databases, b.Databases)

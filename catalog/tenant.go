@@ -46,6 +46,9 @@ type Tenant struct {
 	PGVersion int
 	// PoolMode is "session" or "transaction", "" for the proxy's own default.
 	PoolMode string
+	// IdleTimeout is after how long without work the tenant is suspended: "10m", "0"
+	// for never, "" for the proxy's own default. See SleepsAfter.
+	IdleTimeout string
 	// Backend tells the static driver where the tenant's Postgres is.
 	Backend Backend
 

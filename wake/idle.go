@@ -91,7 +91,7 @@ func (g *Gate) beginIdle(ctx context.Context, driver Driver, t *catalog.Tenant, 
 			}
 			return g.config.ReleaseIdle(ctx, t, since)
 		}
-		return g.stop(ctx, e, driver, t, release, Suspension{Wanted: o.wanted})
+		return g.stop(ctx, e, driver, t, release, Suspension{Wanted: o.wanted}, since)
 	})
 	return begun, nil
 }

@@ -105,18 +105,19 @@ func (g *Gate) Suspend(ctx context.Context, t *catalog.Tenant, force bool) error
 			}
 			return g.config.Release(ctx, t.ID, force)
 		}
-		return g.stop(ctx, e, driver, t, release, Suspension{Force: force})
+		return g.stop(ctx, e, driver, t, release, Suspension{Force: force}, time.Time{})
 	})
 }
 
 // stop gives the server connections up and stops t's instance, as an operation.
-func (g *Gate) stop(ctx context.Context, e *entry, driver Driver, t *catalog.Tenant, release func() error, s Suspension) (Endpoint, bool, error) {
+// lastActive is when it had work last, zero if that is not known.
+func (g *Gate) stop(ctx context.Context, e *entry, driver Driver, t *catalog.Tenant, release func() error, s Suspension, lastActive time.Time) (Endpoint, bool, error) {
 	was, awake := e.endpoint, e.awake // ours while the operation is under way
 	err := release()
 	if err == nil {
 		err = g.suspend(ctx, driver, t, s)
 	}
-	g.recordOutcomeOf(t.ID, err)
+	g.recordOutcomeOf(t.ID, err, lastActive)
 	if g.config.ObserveSuspend != nil && awake {
 		g.config.ObserveSuspend(t.Driver, err)
 	}
@@ -250,7 +251,7 @@ func (g *Gate) recordOutcome(id catalog.TenantID, err error) {
 }
 
 // recordOutcomeOf files what a suspend came to.
-func (g *Gate) recordOutcomeOf(id catalog.TenantID, err error) {
+func (g *Gate) recordOutcomeOf(id catalog.TenantID, err error, lastActive time.Time) {
 	ctx, cancel := context.WithTimeout(g.life, g.config.Timeout)
 	defer cancel()
 	g.record(ctx, id, func(t *catalog.Tenant) error {
@@ -264,6 +265,8 @@ func (g *Gate) recordOutcomeOf(id catalog.TenantID, err error) {
 		t.State = catalog.Asleep
 		if err != nil {
 			t.State = catalog.Awake
+		} else if lastActive.After(t.LastActiveAt) {
+			t.LastActiveAt = lastActive
 		}
 		return nil
 	})

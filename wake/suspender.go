@@ -84,6 +84,8 @@ type Suspender struct {
 // but for what never changes.
 type awakeTenant struct {
 	tenant *catalog.Tenant
+	// record is the same, or a later version.
+	record *catalog.Tenant
 	// since is when it woke or, if that is later, when its last server connection
 	// was given back before the pools forgot it.
 	since time.Time
@@ -136,10 +138,10 @@ func (s *Suspender) watch(t *catalog.Tenant) {
 		return
 	}
 	now := time.Now()
-	a := &awakeTenant{tenant: t, since: now}
+	a := &awakeTenant{tenant: t, record: t, since: now}
 	s.tenants[t.UID], s.byID[t.ID] = a, a
 	a.look.of = a
-	s.lookIn(a, now, s.timeout())
+	s.lookIn(a, now, s.timeout(a))
 	s.lookForRoom(now)
 }
 
@@ -151,15 +153,16 @@ func (s *Suspender) forget(a *awakeTenant) {
 }
 
 // timeout is how long a tenant may be idle, 0 for ever. Called under mu.
-func (s *Suspender) timeout() time.Duration {
-	if s.settings.IdleTimeout <= 0 {
+func (s *Suspender) timeout(a *awakeTenant) time.Duration {
+	d := a.record.SleepsAfter(s.settings.IdleTimeout)
+	if d <= 0 {
 		return 0
 	}
-	return max(s.settings.IdleTimeout, minIdle)
+	return max(d, minIdle)
 }
 
 // minIdle is the least time for which a tenant must have been idle.
-const minIdle = time.Second
+const minIdle = catalog.MinIdleTimeout
 
 // lookIn has a looked at some time after another; never with 0. Called under mu.
 func (s *Suspender) lookIn(a *awakeTenant, from time.Time, d time.Duration) {
@@ -182,7 +185,7 @@ func (s *Suspender) Reconfigure(settings SuspenderSettings) {
 	now := time.Now()
 	for _, a := range s.tenants {
 		if !a.trying {
-			s.lookIn(a, a.since, s.timeout()) // which may be too early: it is seen then
+			s.lookIn(a, a.since, s.timeout(a)) // which may be too early: it is seen then
 		}
 	}
 	s.lookForRoom(now)
@@ -203,6 +206,21 @@ func (s *Suspender) Used(uid string, at time.Time) {
 	defer s.mu.Unlock()
 	if a := s.tenants[uid]; a != nil && at.After(a.since) {
 		a.since = at
+	}
+}
+
+// Updated is told of a new version of a tenant's record: its own timeout holds from
+// now on. Without being told the Suspender knows it from its next wake.
+func (s *Suspender) Updated(t *catalog.Tenant) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.tenants[t.UID]
+	if a == nil || a.record.IdleTimeout == t.IdleTimeout {
+		return
+	}
+	a.record = t
+	if !a.trying {
+		s.lookIn(a, a.since, s.timeout(a)) // which may be too early: it is seen then
 	}
 }
 
@@ -276,7 +294,7 @@ func (s *Suspender) due() []idleTenant {
 // looked at again.
 func (s *Suspender) inspect(a *awakeTenant, now time.Time) (idleTenant, bool) {
 	s.mu.Lock()
-	timeout, pins := s.timeout(), s.settings.MaxPinIdle
+	timeout, pins := s.timeout(a), s.settings.MaxPinIdle
 	s.mu.Unlock()
 	use, since := s.use(a)
 	again := timeout
@@ -366,7 +384,7 @@ func (s *Suspender) try(ctx context.Context, a idleTenant) {
 		if !came {
 			since = a.refusedAt
 		}
-		s.lookIn(a.awakeTenant, since, s.timeout())
+		s.lookIn(a.awakeTenant, since, s.timeout(a.awakeTenant))
 	}
 	s.mu.Unlock()
 	log := s.config.Log.With("tenant", a.tenant.ID, "idle_since", a.idleSince.UTC())

@@ -46,7 +46,7 @@ func (s *Suspender) surplus(now time.Time) []idleTenant {
 	s.crowded = now.Add(minIdle)
 	candidates := make([]*awakeTenant, 0, len(s.tenants))
 	for _, a := range s.tenants {
-		if !a.trying {
+		if !a.trying && (s.timeout(a) > 0 || a.record.IdleTimeout == "") { // not who never sleeps
 			candidates = append(candidates, a)
 		}
 	}

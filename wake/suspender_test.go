@@ -128,9 +128,13 @@ func TestIdlenessCountsFromLastUse(t *testing.T) {
 	sleepers(t, SuspenderSettings{IdleTimeout: time.Minute}, func(t *testing.T, w *world, s *Suspender, u *use) {
 		w.rouse("acme")
 		w.awake(50*time.Second, "acme")
-		u.set("acme", Use{Since: time.Now()})
+		used := time.Now()
+		u.set("acme", Use{Since: used})
 		w.awake(59*time.Second, "acme")
 		w.awake(2 * time.Second)
+		if got := w.record("acme").LastActiveAt; !got.Equal(used) {
+			t.Errorf("filed as last active at %v, want %v", got, used)
+		}
 		if n := u.looked(); n != 3 { // the last time just before the end
 			t.Errorf("it was looked at %d times, want 3", n)
 		}
@@ -341,6 +345,35 @@ func TestSuspenderWithoutCatalog(t *testing.T) {
 		}
 		w.store.Fail(nil)
 		w.awake(time.Minute)
+	})
+}
+
+// A tenant may have a timeout of its own, from its next look on when it changes.
+func TestTenantsOwnTimeout(t *testing.T) {
+	sleepers(t, SuspenderSettings{IdleTimeout: time.Hour}, func(t *testing.T, w *world, s *Suspender, u *use) {
+		own := func(id catalog.TenantID, timeout string) {
+			updated, err := w.store.Update(t.Context(), id, func(t *catalog.Tenant) error { t.IdleTimeout = timeout; return nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Updated(updated)
+		}
+		own("acme", "1m")
+		own("beta", "0")
+		for _, id := range []catalog.TenantID{"acme", "beta", "gamma"} {
+			w.rouse(id)
+		}
+		w.awake(59*time.Second, "acme", "beta", "gamma")
+		w.awake(2*time.Second, "beta", "gamma")
+		w.awake(time.Hour, "beta")
+		w.awake(1000*time.Hour, "beta")
+		s.Reconfigure(SuspenderSettings{MaxAwake: 1})
+		w.rouse("acme")
+		w.awake(2*time.Second, "beta") // which never sleeps
+		u.set("beta", Use{Since: time.Now()})
+		own("beta", "1m")
+		w.awake(59*time.Second, "beta")
+		w.awake(2 * time.Second)
 	})
 }
 

@@ -21,8 +21,8 @@ func TestUpdateTenant(t *testing.T) {
 	w.must(t, http.StatusCreated, "POST", "/v1/tenants", `{"id":"other","hostnames":["other.example.com"]}`)
 	path := "/v1/tenants/acme"
 
-	fields := w.must(t, http.StatusOK, "PATCH", path, `{"labels":{"a":null,"b":"3","c":"4"},"pool_mode":"transaction","postgres":{"work_mem":"8MB"}}`)
-	if got := fmt.Sprint(fields["labels"], fields["pool_mode"], fields["postgres"], fields["version"]); got != "map[b:3 c:4]transactionmap[work_mem:8MB] 2" {
+	fields := w.must(t, http.StatusOK, "PATCH", path, `{"labels":{"a":null,"b":"3","c":"4"},"pool_mode":"transaction","idle_timeout":"0","postgres":{"work_mem":"8MB"}}`)
+	if got := fmt.Sprint(fields["labels"], fields["pool_mode"], fields["idle_timeout"], fields["postgres"], fields["version"]); got != "map[b:3 c:4]transaction0map[work_mem:8MB] 2" {
 		t.Errorf("got %s", got)
 	}
 	fields = w.must(t, http.StatusOK, "PATCH", path, `{"hostnames":["Acme.example.com"]}`, "If-Match", `"7", "2"`, "Content-Type", "application/merge-patch+json")

@@ -83,6 +83,7 @@ func TestCreateTenantRefusals(t *testing.T) {
 		{"server setting of two lines", `{"id":"a","postgres":{"work_mem":"1\nport=1"}}`, 422, "work_mem"},
 		{"no server setting", `{"id":"a","postgres":{"work mem":"1"}}`, 422, "work mem"},
 		{"pool mode", `{"id":"a","pool_mode":"statement"}`, 422, "pool_mode"},
+		{"idle timeout", `{"id":"a","idle_timeout":"10ms"}`, 422, "idle timeout"},
 		{"unknown field", `{"id":"a","nope":1}`, 422, "nope"},
 		{"wrong type", `{"id":"a","password":{"x":"hunter2"}}`, 422, "password"},
 		{"bad password", `{"id":"a","password":"hunter2\u0001"}`, 422, "password"},

@@ -37,7 +37,7 @@ func TestGetTenantShape(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"awake_because", "backend", "created_at", "driver", "hostnames", "id", "labels", "last_active_at",
+		"awake_because", "backend", "created_at", "driver", "hostnames", "id", "idle_timeout", "labels", "last_active_at",
 		"pg_version", "pool_mode", "postgres", "quota", "region", "schema_version", "settings", "state",
 		"updated_at", "url", "version",
 	}

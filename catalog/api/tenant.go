@@ -33,6 +33,7 @@ type TenantDetail struct {
 	Postgres      map[string]string `json:"postgres" doc:"Server settings of its Postgres"`
 	PGVersion     int               `json:"pg_version" doc:"The major version asked for, 0 for the newest"`
 	PoolMode      string            `json:"pool_mode" doc:"session, transaction, or empty for the proxy's default"`
+	IdleTimeout   string            `json:"idle_timeout" doc:"How long it has no work before it is suspended, 0 for ever; empty for the proxy's default"`
 	SchemaVersion *string           `json:"schema_version" doc:"The last migration of the application that it has"`
 	Quota         map[string]any    `json:"quota" nullable:"true" doc:"Its limits"`
 	Failure       string            `json:"failure,omitempty" doc:"Why its state is failed"`
@@ -128,6 +129,7 @@ func (a *api) detail(ctx context.Context, t *catalog.Tenant) TenantDetail {
 		Postgres:     mapOrEmpty(t.Postgres),
 		PGVersion:    t.PGVersion,
 		PoolMode:     t.PoolMode,
+		IdleTimeout:  t.IdleTimeout,
 		Failure:      t.Failure,
 		UpdatedAt:    t.UpdatedAt.UTC(),
 		DeletedAt:    timeOrNull(t.DeletedAt),

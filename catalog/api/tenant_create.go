@@ -13,18 +13,19 @@ import (
 
 // CreateTenant is what a new tenant is to be.
 type CreateTenant struct {
-	ID        string            `json:"id" doc:"Letters, digits and '-'; kept in lower case" example:"acme"`
-	Driver    string            `json:"driver,omitempty" doc:"Which driver runs its Postgres"`
-	Region    string            `json:"region,omitempty"`
-	Hostnames []string          `json:"hostnames,omitempty" doc:"Its own host names"`
-	Labels    map[string]string `json:"labels,omitempty" doc:"The operator's, to select by"`
-	Settings  map[string]string `json:"settings,omitempty" doc:"The application's own"`
-	Postgres  map[string]string `json:"postgres,omitempty" doc:"Server settings of its Postgres"`
-	PGVersion int               `json:"pg_version,omitempty" minimum:"0" maximum:"99" doc:"The major version, 0 for the newest"`
-	PoolMode  string            `json:"pool_mode,omitempty" enum:",session,transaction" doc:"Default: the proxy's"`
-	Backend   *Backend          `json:"backend,omitempty" doc:"Where its Postgres is, for a driver that runs none itself"`
-	Password  string            `json:"password,omitempty" doc:"The password of role app, or its SCRAM-SHA-256 verifier; made up if absent"`
-	NoWait    bool              `json:"no_wait,omitempty" doc:"Answer before its Postgres is ready"`
+	ID          string            `json:"id" doc:"Letters, digits and '-'; kept in lower case" example:"acme"`
+	Driver      string            `json:"driver,omitempty" doc:"Which driver runs its Postgres"`
+	Region      string            `json:"region,omitempty"`
+	Hostnames   []string          `json:"hostnames,omitempty" doc:"Its own host names"`
+	Labels      map[string]string `json:"labels,omitempty" doc:"The operator's, to select by"`
+	Settings    map[string]string `json:"settings,omitempty" doc:"The application's own"`
+	Postgres    map[string]string `json:"postgres,omitempty" doc:"Server settings of its Postgres"`
+	PGVersion   int               `json:"pg_version,omitempty" minimum:"0" maximum:"99" doc:"The major version, 0 for the newest"`
+	PoolMode    string            `json:"pool_mode,omitempty" enum:",session,transaction" doc:"Default: the proxy's"`
+	IdleTimeout string            `json:"idle_timeout,omitempty" doc:"How long it may have no work before it is suspended, 0 for ever; default: the proxy's" example:"10m"`
+	Backend     *Backend          `json:"backend,omitempty" doc:"Where its Postgres is, for a driver that runs none itself"`
+	Password    string            `json:"password,omitempty" doc:"The password of role app, or its SCRAM-SHA-256 verifier; made up if absent"`
+	NoWait      bool              `json:"no_wait,omitempty" doc:"Answer before its Postgres is ready"`
 }
 
 // Backend is the address of a Postgres that Postern does not run itself.
@@ -101,18 +102,22 @@ func (a *api) newTenant(in *CreateTenant) (*catalog.Tenant, error) {
 	if err != nil {
 		return nil, problemf(http.StatusUnprocessableEntity, "%v", err)
 	}
+	if _, err := checkIdleTimeout(in.IdleTimeout); err != nil {
+		return nil, err
+	}
 	t := &catalog.Tenant{
-		ID:        id,
-		State:     catalog.Provisioning,
-		Driver:    in.Driver,
-		Region:    in.Region,
-		Labels:    in.Labels,
-		Settings:  in.Settings,
-		Postgres:  in.Postgres,
-		PGVersion: in.PGVersion,
-		PoolMode:  in.PoolMode,
-		Backend:   in.Backend.record(),
-		Databases: []string{defaultDatabase},
+		ID:          id,
+		State:       catalog.Provisioning,
+		Driver:      in.Driver,
+		Region:      in.Region,
+		Labels:      in.Labels,
+		Settings:    in.Settings,
+		Postgres:    in.Postgres,
+		PGVersion:   in.PGVersion,
+		PoolMode:    in.PoolMode,
+		IdleTimeout: in.IdleTimeout,
+		Backend:     in.Backend.record(),
+		Databases:   []string{defaultDatabase},
 	}
 	if t.Driver == "" {
 		t.Driver = a.Drivers[0]

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"net/http"
 
 	"postern/catalog"
 )
@@ -11,13 +12,14 @@ import (
 // patch (RFC 7396), except that null removes within the maps only. Server
 // settings count from the next start of the tenant's Postgres.
 type UpdateTenant struct {
-	Region    *string            `json:"region,omitempty" minLength:"1"`
-	Hostnames *[]string          `json:"hostnames,omitempty" doc:"All of them"`
-	Labels    map[string]*string `json:"labels,omitempty" doc:"Labels to set; null removes one"`
-	Settings  map[string]*string `json:"settings,omitempty" doc:"Settings to set; null removes one"`
-	Postgres  map[string]*string `json:"postgres,omitempty" doc:"Server settings to set; null removes one"`
-	PoolMode  *string            `json:"pool_mode,omitempty" enum:",session,transaction" doc:"Empty: the proxy's default"`
-	Backend   *Backend           `json:"backend,omitempty" doc:"Where its Postgres is, for a driver that runs none itself"`
+	Region      *string            `json:"region,omitempty" minLength:"1"`
+	Hostnames   *[]string          `json:"hostnames,omitempty" doc:"All of them"`
+	Labels      map[string]*string `json:"labels,omitempty" doc:"Labels to set; null removes one"`
+	Settings    map[string]*string `json:"settings,omitempty" doc:"Settings to set; null removes one"`
+	Postgres    map[string]*string `json:"postgres,omitempty" doc:"Server settings to set; null removes one"`
+	PoolMode    *string            `json:"pool_mode,omitempty" enum:",session,transaction" doc:"Empty: the proxy's default"`
+	IdleTimeout *string            `json:"idle_timeout,omitempty" doc:"How long it may have no work before it is suspended, 0 for ever; empty for the proxy's default" example:"10m"`
+	Backend     *Backend           `json:"backend,omitempty" doc:"Where its Postgres is, for a driver that runs none itself"`
 }
 
 type updateTenantInput struct {
@@ -62,6 +64,11 @@ func (u *UpdateTenant) apply(t *catalog.Tenant) (err error) {
 	if u.PoolMode != nil {
 		t.PoolMode = *u.PoolMode
 	}
+	if u.IdleTimeout != nil {
+		if t.IdleTimeout, err = checkIdleTimeout(*u.IdleTimeout); err != nil {
+			return err
+		}
+	}
 	if u.Backend != nil {
 		t.Backend = u.Backend.record()
 	}
@@ -69,6 +76,14 @@ func (u *UpdateTenant) apply(t *catalog.Tenant) (err error) {
 	t.Settings = merge(t.Settings, u.Settings)
 	t.Postgres = merge(t.Postgres, u.Postgres)
 	return checkMaps(t)
+}
+
+// checkIdleTimeout returns s if that is one.
+func checkIdleTimeout(s string) (string, error) {
+	if err := catalog.CheckIdleTimeout(s); err != nil {
+		return "", problemf(http.StatusUnprocessableEntity, "%v", err)
+	}
+	return s, nil
 }
 
 // merge applies a merge patch to values, which may be nil, and returns it.

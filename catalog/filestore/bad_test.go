@@ -23,6 +23,7 @@ func TestBadFile(t *testing.T) {
 		{"empty", "", `"driver" is missing`},
 		{"not TOML", "driver = 'static'\nregion = x", "line 2"},
 		{"wrong type", "driver = 'static'\n[postgres]\nmax_connections = 20", "max_connections"},
+		{"idle timeout", "driver = 'static'\nidle_timeout = '1ms'", "idle_timeout"},
 		{"pool mode", "driver = 'static'\npool_mode = 'statement'", "pool_mode"},
 		{"port", "driver = 'static'\nbackend = {port = 65536}", "backend.port"},
 		{"version", "driver = 'static'\npg_version = -1", "pg_version"},

@@ -14,17 +14,18 @@ import (
 
 // configuration is the content of a tenant's file.
 type configuration struct {
-	Driver    string            `toml:"driver" json:"driver"`
-	Region    string            `toml:"region,omitempty" json:"region,omitempty"`
-	Hostnames []string          `toml:"hostnames,omitempty" json:"hostnames,omitempty"`
-	Databases []string          `toml:"databases,omitempty" json:"databases,omitempty"`
-	PGVersion int               `toml:"pg_version,omitzero" json:"pg_version,omitempty"`
-	PoolMode  string            `toml:"pool_mode,omitempty" json:"pool_mode,omitempty"`
-	Labels    map[string]string `toml:"labels,omitempty" json:"labels,omitempty"`
-	Settings  map[string]string `toml:"settings,omitempty" json:"settings,omitempty"`
-	Postgres  map[string]string `toml:"postgres,omitempty" json:"postgres,omitempty"`
-	Backend   backend           `toml:"backend,omitempty" json:"backend,omitzero"`
-	Roles     []role            `toml:"roles,omitempty" json:"roles,omitempty"`
+	Driver      string            `toml:"driver" json:"driver"`
+	Region      string            `toml:"region,omitempty" json:"region,omitempty"`
+	Hostnames   []string          `toml:"hostnames,omitempty" json:"hostnames,omitempty"`
+	Databases   []string          `toml:"databases,omitempty" json:"databases,omitempty"`
+	PGVersion   int               `toml:"pg_version,omitzero" json:"pg_version,omitempty"`
+	PoolMode    string            `toml:"pool_mode,omitempty" json:"pool_mode,omitempty"`
+	IdleTimeout string            `toml:"idle_timeout,omitempty" json:"idle_timeout,omitempty"`
+	Labels      map[string]string `toml:"labels,omitempty" json:"labels,omitempty"`
+	Settings    map[string]string `toml:"settings,omitempty" json:"settings,omitempty"`
+	Postgres    map[string]string `toml:"postgres,omitempty" json:"postgres,omitempty"`
+	Backend     backend           `toml:"backend,omitempty" json:"backend,omitzero"`
+	Roles       []role            `toml:"roles,omitempty" json:"roles,omitempty"`
 }
 
 type backend struct {
@@ -74,6 +75,9 @@ func (c configuration) check() error {
 	case c.Backend.Port < 0 || c.Backend.Port > 65535:
 		return fmt.Errorf("key %q: %d is no port", "backend.port", c.Backend.Port)
 	}
+	if err := catalog.CheckIdleTimeout(c.IdleTimeout); err != nil {
+		return fmt.Errorf("key %q: %w", "idle_timeout", err)
+	}
 	seen := map[string]bool{}
 	for _, r := range c.Roles {
 		switch {
@@ -93,7 +97,7 @@ func (c configuration) check() error {
 func (c configuration) configure(t *catalog.Tenant) {
 	t.Driver, t.Region = c.Driver, c.Region
 	t.Hostnames, t.Databases = c.Hostnames, c.Databases
-	t.PGVersion, t.PoolMode = c.PGVersion, c.PoolMode
+	t.PGVersion, t.PoolMode, t.IdleTimeout = c.PGVersion, c.PoolMode, c.IdleTimeout
 	t.Labels, t.Settings, t.Postgres = c.Labels, c.Settings, c.Postgres
 	t.Backend = catalog.Backend(c.Backend)
 }
@@ -104,7 +108,7 @@ func configurationOf(t *catalog.Tenant, roles []role) configuration {
 	return configuration{
 		Driver: t.Driver, Region: t.Region,
 		Hostnames: t.Hostnames, Databases: t.Databases,
-		PGVersion: t.PGVersion, PoolMode: t.PoolMode,
+		PGVersion: t.PGVersion, PoolMode: t.PoolMode, IdleTimeout: t.IdleTimeout,
 		Labels: t.Labels, Settings: t.Settings, Postgres: t.Postgres,
 		Backend: backend(t.Backend),
 		Roles:   roles,

@@ -10,6 +10,7 @@
 //	databases = ["app"]
 //	pg_version = 17             # for a driver that makes instances
 //	pool_mode = "session"       # or "transaction"
+//	idle_timeout = "10m"        # without work until it is suspended; "0" is never
 //
 //	[labels]
 //	plan = "pro"

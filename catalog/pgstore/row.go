@@ -14,7 +14,7 @@ const selectTenants = `
 select
 	t.id, t.uid, t.version,
 	t.state, t.generation, t.owner, t.deadline, t.failure,
-	t.driver, t.region, t.labels, t.settings, t.postgres, t.pg_version, t.pool_mode, t.backend, t.databases,
+	t.driver, t.region, t.labels, t.settings, t.postgres, t.pg_version, t.pool_mode, t.idle_timeout, t.backend, t.databases,
 	t.created_at, t.updated_at, t.last_active_at, t.deleted_at,
 	array(select x.hostname from postern.hostnames x where x.tenant = t.id order by x.position),
 	(select coalesce(jsonb_agg(to_jsonb(x)), '[]') from postern.roles x where x.tenant = t.id),
@@ -56,7 +56,7 @@ func scanTenant(row pgx.CollectableRow) (*catalog.Tenant, error) {
 	err := row.Scan(
 		&t.ID, &t.UID, &t.Version,
 		&t.State, &t.Generation, &t.Owner, &deadline, &t.Failure,
-		&t.Driver, &t.Region, &t.Labels, &t.Settings, &t.Postgres, &t.PGVersion, &t.PoolMode, &backend, &t.Databases,
+		&t.Driver, &t.Region, &t.Labels, &t.Settings, &t.Postgres, &t.PGVersion, &t.PoolMode, &t.IdleTimeout, &backend, &t.Databases,
 		&t.CreatedAt, &t.UpdatedAt, &lastActiveAt, &deletedAt,
 		&t.Hostnames, &roles, &greetings,
 	)

@@ -122,12 +122,12 @@ func insertTenant(ctx context.Context, tx pgx.Tx, t *catalog.Tenant) error {
 		insert into postern.tenants (
 			id, uid, version, state, generation, owner, deadline, failure,
 			driver, region, labels, settings, postgres, pg_version, pool_mode, backend, databases,
-			created_at, updated_at, last_active_at, deleted_at
-		) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+			created_at, updated_at, last_active_at, deleted_at, idle_timeout
+		) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
 		on conflict do nothing`,
 		t.ID, t.UID, t.Version, t.State, t.Generation, t.Owner, column(t.Deadline), t.Failure,
 		t.Driver, t.Region, t.Labels, t.Settings, t.Postgres, t.PGVersion, t.PoolMode, backendColumn(t.Backend), t.Databases,
-		t.CreatedAt, t.UpdatedAt, column(t.LastActiveAt), column(t.DeletedAt))
+		t.CreatedAt, t.UpdatedAt, column(t.LastActiveAt), column(t.DeletedAt), t.IdleTimeout)
 	if err == nil && inserted.RowsAffected() == 0 {
 		return catalog.ErrExists
 	}
@@ -170,11 +170,11 @@ func replaceConfiguration(ctx context.Context, tx pgx.Tx, current, next *catalog
 	_, err := tx.Exec(ctx, `
 		update postern.tenants set version = $2,
 			driver = $3, region = $4, labels = $5, settings = $6, postgres = $7, pg_version = $8, pool_mode = $9,
-			backend = $10, databases = $11, updated_at = $12
+			backend = $10, databases = $11, updated_at = $12, idle_timeout = $13
 		where id = $1`,
 		next.ID, next.Version,
 		next.Driver, next.Region, next.Labels, next.Settings, next.Postgres, next.PGVersion, next.PoolMode,
-		backendColumn(next.Backend), next.Databases, next.UpdatedAt)
+		backendColumn(next.Backend), next.Databases, next.UpdatedAt, next.IdleTimeout)
 	if err != nil {
 		return err
 	}

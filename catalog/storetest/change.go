@@ -47,6 +47,7 @@ func testUpdateEachField(t *testing.T, store catalog.Store) {
 		{"no Settings", func(c *catalog.Tenant) { c.Settings = nil }},
 		{"Postgres", func(c *catalog.Tenant) { c.Postgres["jit"] = "off" }},
 		{"PGVersion", func(c *catalog.Tenant) { c.PGVersion = 0 }},
+		{"IdleTimeout", func(c *catalog.Tenant) { c.IdleTimeout = "0" }},
 		{"PoolMode", func(c *catalog.Tenant) { c.PoolMode = "transaction" }},
 		{"Backend", func(c *catalog.Tenant) { c.Backend.Port = 0 }},
 		{"no Backend", func(c *catalog.Tenant) { c.Backend = catalog.Backend{} }},

@@ -59,19 +59,20 @@ func Run(t *testing.T, newStore func(t *testing.T) catalog.Store) {
 // example is a tenant with something in every field of its configuration.
 func example(id catalog.TenantID) *catalog.Tenant {
 	return &catalog.Tenant{
-		ID:        id,
-		State:     catalog.Provisioning,
-		Owner:     "proxy-1",
-		Deadline:  time.Date(2026, 1, 2, 3, 4, 5, 678901234, time.FixedZone("", 3600)),
-		Driver:    "static",
-		Region:    "eu-1",
-		Hostnames: []string{"b." + string(id) + ".example", "a." + string(id) + ".example"},
-		Labels:    map[string]string{"plan": "pro", "äöü": "'\"\\"},
-		Settings:  map[string]string{"theme": ""},
-		Postgres:  map[string]string{"work_mem": "8MB"},
-		PGVersion: 17,
-		PoolMode:  "session",
-		Backend:   catalog.Backend{Host: "db.example", Port: 5433, TLS: "verify-ca", RootCert: "/etc/ca.crt"},
+		ID:          id,
+		State:       catalog.Provisioning,
+		Owner:       "proxy-1",
+		Deadline:    time.Date(2026, 1, 2, 3, 4, 5, 678901234, time.FixedZone("", 3600)),
+		Driver:      "static",
+		Region:      "eu-1",
+		Hostnames:   []string{"b." + string(id) + ".example", "a." + string(id) + ".example"},
+		Labels:      map[string]string{"plan": "pro", "äöü": "'\"\\"},
+		Settings:    map[string]string{"theme": ""},
+		Postgres:    map[string]string{"work_mem": "8MB"},
+		PGVersion:   17,
+		PoolMode:    "session",
+		IdleTimeout: "10m",
+		Backend:     catalog.Backend{Host: "db.example", Port: 5433, TLS: "verify-ca", RootCert: "/etc/ca.crt"},
 		Roles: map[string]catalog.Role{
 			"app": {
 				Name: "app", Verifier: verifier("app"), CanLogin: true,

@@ -89,7 +89,7 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 		NegativeTTL: time.Duration(config.Catalog.NegativeTTL),
 	})
 	d.closers = append(d.closers, d.cache.Close)
-	store = seenStore{store, d.cache.Invalidate}
+	store = seenStore{store, d.cache.Invalidate, func(t *catalog.Tenant) { d.suspender.Updated(t) }}
 	d.store = store
 	all := map[string]wake.Driver{"static": static.New(static.Config{})}
 	if d.process, err = drivers.process(ctx, config.Wake.Process, dataDir, log); err != nil {

@@ -12,6 +12,8 @@ import (
 type seenStore struct {
 	store
 	changed func(catalog.TenantID)
+	// updated is told what Update has filed.
+	updated func(*catalog.Tenant)
 }
 
 func (s seenStore) Create(ctx context.Context, t *catalog.Tenant) (*catalog.Tenant, error) {
@@ -23,6 +25,9 @@ func (s seenStore) Create(ctx context.Context, t *catalog.Tenant) (*catalog.Tena
 func (s seenStore) Update(ctx context.Context, id catalog.TenantID, change func(*catalog.Tenant) error) (*catalog.Tenant, error) {
 	updated, err := s.store.Update(ctx, id, change)
 	s.changed(id)
+	if err == nil {
+		s.updated(updated)
+	}
 	return updated, err
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"postern/catalog"
@@ -18,7 +19,8 @@ func TestSeenStore(t *testing.T) {
 	defer files.Close()
 	cache := catalog.NewCache(catalog.CacheConfig{Store: files})
 	defer cache.Close()
-	store := seenStore{files, cache.Invalidate}
+	var updated []int64
+	store := seenStore{files, cache.Invalidate, func(t *catalog.Tenant) { updated = append(updated, t.Version) }}
 
 	ctx := t.Context()
 	see := func(what, region string, state catalog.State) {
@@ -38,6 +40,9 @@ func TestSeenStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	see("Update", "two", catalog.Asleep)
+	if !slices.Equal(updated, []int64{2}) {
+		t.Errorf("told of the versions %v", updated)
+	}
 	if _, err := store.Transition(ctx, "acme", func(t *catalog.Tenant) error { t.State = catalog.Paused; return nil }); err != nil {
 		t.Fatal(err)
 	}

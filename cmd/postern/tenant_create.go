@@ -33,6 +33,7 @@ func newTenantCreateCommand(a *app, c *connection) *cobra.Command {
 	flags.StringArrayVar(&postgres, "postgres", nil, "server setting `name=value` of its Postgres (repeatable)")
 	flags.IntVar(&request.PGVersion, "pg-version", 0, "major `version` of its Postgres (default: the newest there is)")
 	flags.StringVar(&request.PoolMode, "pool-mode", "", "session or transaction `mode` (default: the proxy's)")
+	flags.StringVar(&request.IdleTimeout, "idle-timeout", "", "suspend it after this `duration` without work, 0 for never (default: the proxy's)")
 	addBackend(cmd, &backend)
 	flags.BoolVar(&request.NoWait, "no-wait", false, "return before it is ready")
 	passwordStdin := addPasswordStdin(cmd)

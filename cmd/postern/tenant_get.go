@@ -72,6 +72,7 @@ func describe(w io.Writer, t *api.TenantDetail) {
 	row(w, "driver", t.Driver)
 	row(w, "region", t.Region)
 	row(w, "pool mode", t.PoolMode)
+	row(w, "idle timeout", t.IdleTimeout)
 	row(w, "version", t.Version)
 	row(w, "created", t.CreatedAt)
 	row(w, "updated", t.UpdatedAt)

@@ -160,11 +160,11 @@ func TestJSON(t *testing.T) {
 func TestTenantGet(t *testing.T) {
 	t.Parallel()
 	p := start(t)
-	p.must(t, "tenant create acme --label plan=pro --hostname DB.acme.example --set color=blue --postgres work_mem=8MB --pool-mode session")
+	p.must(t, "tenant create acme --label plan=pro --hostname DB.acme.example --set color=blue --postgres work_mem=8MB --pool-mode session --idle-timeout 10m")
 	out := p.must(t, "tenant get acme")
 	for _, line := range []string{
 		"id                  acme", "state               awake", "label plan          pro", "hostnames           db.acme.example",
-		"setting color       blue", "postgres work_mem   8MB", "pool mode           session", "backend data_dir    /nowhere/acme",
+		"setting color       blue", "postgres work_mem   8MB", "pool mode           session", "idle timeout        10m", "backend data_dir    /nowhere/acme",
 		"awake because       session 7: a statement",
 	} {
 		if !strings.Contains(out, line+"\n") {

@@ -22,7 +22,7 @@ func newTenantUpdateCommand(a *app, c *connection) *cobra.Command {
 	var (
 		hostnames                  []string
 		labels, settings, postgres []string
-		region, poolMode           string
+		region, poolMode, idle     string
 		backend                    api.Backend
 		ifVersion                  int64
 	)
@@ -33,6 +33,7 @@ func newTenantUpdateCommand(a *app, c *connection) *cobra.Command {
 	flags.StringArrayVar(&postgres, "postgres", nil, "server setting `name=value`, or name- (repeatable)")
 	flags.StringVar(&region, "region", "", "`region` it lives in")
 	flags.StringVar(&poolMode, "pool-mode", "", "session or transaction `mode`, or empty for the proxy's")
+	flags.StringVar(&idle, "idle-timeout", "", "suspend it after this `duration` without work, 0 for never, or empty for the proxy's")
 	addBackend(cmd, &backend)
 	flags.Int64Var(&ifVersion, "if-version", 0, "only if it is at this `version`")
 	output := addOutput(cmd)
@@ -52,6 +53,9 @@ func newTenantUpdateCommand(a *app, c *connection) *cobra.Command {
 		}
 		if flags.Changed("pool-mode") {
 			request.PoolMode = &poolMode
+		}
+		if flags.Changed("idle-timeout") {
+			request.IdleTimeout = &idle
 		}
 		if backend != (api.Backend{}) {
 			request.Backend = &backend

@@ -262,6 +262,20 @@ func TestMaxPinIdle(t *testing.T) {
 	execute(t, free, "select 1")
 }
 
+// TestTenantsOwnIdleTimeout: a tenant has its own, and another as soon as that is
+// changed.
+func TestTenantsOwnIdleTimeout(t *testing.T) {
+	t.Parallel()
+	d := startDev(t, daemonConfig{})
+	acme := d.createTenant(t, "acme", "--idle-timeout", "1s")
+	acme.fallsAsleep(t)
+	d.must(t, "tenant", "update", acme.id, "--idle-timeout", "0")
+	execute(t, acme.connect(t), "select 1")
+	d.must(t, "tenant", "update", acme.id, "--idle-timeout", "1s")
+	acme.fallsAsleep(t)
+	d.fails(t, 2, "tenant", "update", acme.id, "--idle-timeout", "1ms")
+}
+
 // TestMaxAwake: when one tenant more is awake than may be, the one that has been
 // idle for longest sleeps, though no timeout has passed.
 func TestMaxAwake(t *testing.T) {

@@ -54,6 +54,7 @@ func TestReconfigure(t *testing.T) {
 }
 
 // A new certificate is for new logins, and cuts nobody off.
+// Promises: G117.
 func TestReconfigureTLS(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, pgtest.Start(t, pgtest.Config{}), nil)

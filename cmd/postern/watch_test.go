@@ -10,6 +10,7 @@ import (
 )
 
 // Unchanged certificates are recognised by what is in the files, not by the files.
+// Promises: G117.
 func TestSameTLS(t *testing.T) {
 	t.Parallel()
 	one, other := pgtest.NewAuthority(t), pgtest.NewAuthority(t)

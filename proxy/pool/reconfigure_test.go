@@ -29,6 +29,7 @@ func TestReconfigureGrows(t *testing.T) {
 	})
 }
 
+// Promises: G110.
 func TestReconfigureShrinks(t *testing.T) {
 	for name, config := range map[string]Config{
 		"size": {Size: 1}, "tenant": {MaxTenantConnections: 1}, "all": {MaxConnections: 1},

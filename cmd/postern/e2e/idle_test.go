@@ -30,6 +30,7 @@ func (a *tenant) fallsAsleep(t testing.TB) {
 
 // TestIdleClientsSurvive: a tenant is suspended under clients that stay connected,
 // and the next query of each works, with all that belongs to its session.
+// Promises: J2.
 func TestIdleClientsSurvive(t *testing.T) {
 	t.Parallel()
 	d := startDev(t, idleTimeout)
@@ -65,6 +66,7 @@ func execute(t testing.TB, conn *pgx.Conn, sql string) {
 
 // TestManyIdleClients: all tenants sleep, all their clients are still there, and
 // all are answered when they come back at once.
+// Promises: J1, J2.
 func TestManyIdleClients(t *testing.T) {
 	t.Parallel()
 	const tenants, clients = 4, 10

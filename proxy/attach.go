@@ -60,7 +60,11 @@ func (s *session) attached(backend *pool.Server) {
 
 // news encodes what differs from the parameters that the client was told.
 func (s *session) news(told, parameters map[string]string) []byte {
-	told = withApplicationName(told, s.identity.Settings[applicationName])
+	return differing(withApplicationName(told, s.identity.Settings[applicationName]), parameters)
+}
+
+// differing encodes those of the parameters that were not told.
+func differing(told, parameters map[string]string) []byte {
 	differs := maps.Clone(parameters)
 	maps.DeleteFunc(differs, func(name, value string) bool {
 		known, ok := told[name]

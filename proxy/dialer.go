@@ -184,6 +184,12 @@ func baseOf(parameters map[string]string) base {
 // heard notes what the server said while the connection was idle.
 func (m *memory) heard(said []byte) {
 	parameters := maps.Clone(m.parameters)
+	readStatus(parameters, said)
+	m.setParameters(parameters)
+}
+
+// readStatus takes each ParameterStatus in what a server has said.
+func readStatus(parameters map[string]string, said []byte) {
 	for len(said) > 0 {
 		header, ok, err := wire.ParseHeader(said)
 		if err != nil || !ok || header.Length > len(said) {
@@ -196,5 +202,4 @@ func (m *memory) heard(said []byte) {
 		}
 		said = said[header.Length:]
 	}
-	m.setParameters(parameters)
 }

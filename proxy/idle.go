@@ -42,7 +42,7 @@ func (s *Server) EndPinned(t *catalog.Tenant, idle time.Duration) bool {
 			continue
 		}
 		doing := session.conversation.Doing()
-		if session.conversation.Pins() == 0 || doing.Phase != engine.Idle || doing.For < idle {
+		if session.pins() == 0 || doing.Phase != engine.Idle || doing.For < idle {
 			return false // and others would be ended for nothing
 		}
 		pinned = append(pinned, session)
@@ -53,7 +53,7 @@ func (s *Server) EndPinned(t *catalog.Tenant, idle time.Duration) bool {
 			Code:    wire.AdminShutdown,
 			Message: "terminating connection because an idle session keeps the tenant awake",
 			Detail: fmt.Sprintf("The session is pinned by %s, and nothing was asked of it for wake.max_pin_idle (%v).",
-				session.conversation.Pins(), idle),
+				session.pins(), idle),
 			Hint: "Connect again: the first query wakes the tenant.",
 			Kind: "pin_idle",
 		})

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"strings"
+	"slices"
+	"sync/atomic"
+	"time"
 
 	"postern/proxy/engine"
 	"postern/proxy/pool"
 	"postern/proxy/relay"
+	"postern/proxy/wire"
 )
 
 // kept is what a session in session mode has besides: a place in a pool, whose
@@ -21,6 +24,18 @@ import (
 type kept struct {
 	key pool.Key
 	own relay.Settings // what the server connection must have been started with
+
+	// keepsake is what a parked session has to get again, nil if it is not parked.
+	// It is the conversation's.
+	keepsake *relay.Keepsake
+	// stays is why the session could not be parked when that was last tried.
+	stays atomic.Pointer[stay]
+}
+
+// stay is what a session had at one moment that kept it on its server connection.
+type stay struct {
+	pins  relay.Pins
+	found time.Time
 }
 
 // newKept makes s a session in session mode.
@@ -48,17 +63,43 @@ func (s *session) greetKept(conversation conversation) ([]byte, error) {
 	return said, nil
 }
 
-// attachKept gets a session that was greeted from memory its server connection.
+// attachKept gets a session its server connection that was greeted from memory, or
+// parked.
 func (s *session) attachKept(ctx context.Context) (engine.Peer, error) {
-	lease, m, err := s.keep(ctx)
-	if err != nil {
-		return engine.Peer{}, err
+	for again := true; ; again = false {
+		lease, m, err := s.keep(ctx)
+		if err != nil {
+			return engine.Peer{}, err
+		}
+		ahead, err := s.welcomeOn(ctx, lease, m)
+		var failure *wire.Error
+		switch {
+		case err == nil:
+			s.kept.keepsake = nil
+			return s.borrowed(lease, m, ahead), nil
+		case errors.As(err, &failure):
+			s.server.tasks.Go(func() { s.server.recover(lease, engine.Return{Status: 'I', Discard: true}, nil) })
+			return engine.Peer{}, err
+		}
+		lease.Release(false)
+		if ctx.Err() != nil || !again {
+			return engine.Peer{}, s.connectFailure(err)
+		}
+		// It has broken, and nothing of the client's was sent: another will do.
+	}
+}
+
+// welcomeOn prepares a server connection for the session and returns what the client
+// has to be told of it.
+func (s *session) welcomeOn(ctx context.Context, lease *pool.Lease, m *memory) (ahead []byte, err error) {
+	if s.kept.keepsake != nil {
+		ctx, cancel := context.WithTimeout(ctx, s.server.settings().ConnectTimeout)
+		defer cancel()
+		return s.kept.resume(ctx, lease, m)
 	}
 	s.remember(s.greeting(), m.parameters)
 	told := s.tenant.Greetings[s.greeting().Key()].Parameters
-	ahead := s.news(told, m.parameters)
-	ahead = append(append(ahead, lease.Notices...), lease.Early...)
-	return s.borrowed(lease, m, ahead), nil
+	return slices.Concat(s.news(told, m.parameters), lease.Notices, lease.Early), nil
 }
 
 // keep wakes the tenant if need be and waits for a server connection of the pool.
@@ -94,7 +135,8 @@ func (m *memory) lookAt(ctx context.Context, lease *pool.Lease) error {
 	if len(m.parameters) == 0 {
 		return nil
 	}
-	rows, _, err := lease.Ask(ctx, parametersQuery(m.parameters), nil)
+	names := slices.Collect(maps.Keys(m.parameters))
+	rows, _, err := lease.Ask(ctx, "SELECT n, pg_catalog.current_setting(n, true) FROM "+relay.Names(names)+" AS n", nil)
 	if err != nil {
 		return err
 	}
@@ -107,15 +149,6 @@ func (m *memory) lookAt(ctx context.Context, lease *pool.Lease) error {
 	}
 	m.setParameters(parameters)
 	return nil
-}
-
-// parametersQuery asks for the settings with these names, a row each.
-func parametersQuery(names map[string]string) string {
-	var literals []string
-	for name := range names {
-		literals = append(literals, relay.Literal(name))
-	}
-	return "SELECT n, pg_catalog.current_setting(n, true) FROM pg_catalog.unnest(ARRAY[" + strings.Join(literals, ", ") + "]::pg_catalog.text[]) AS n"
 }
 
 // readParameters takes the answer. A setting that there is not stays as it was.

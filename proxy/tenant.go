@@ -12,9 +12,9 @@ import (
 
 // Release gives up this proxy's server connections to the tenant; it fits
 // wake.GateConfig.Release. Idle ones are closed; those that a client in
-// transaction mode has are waited for. Sessions that keep theirs, in session mode
-// or by pins, are ended, each as soon as it is between transactions; those without
-// one stay. When ctx ends before, those that are left stay too, and the error is
+// transaction mode has are waited for, and sessions in session mode are parked. Those
+// that must keep theirs, for replication or by pins, are ended, each as soon as it is
+// between transactions; those without one stay. When ctx ends before, those that are left stay too, and the error is
 // a *wake.BusyError. With force nothing is waited for: the backends end by
 // themselves, and say so to their clients.
 func (s *Server) Release(ctx context.Context, id catalog.TenantID, force bool) error {
@@ -35,7 +35,10 @@ func (s *Server) Release(ctx context.Context, id catalog.TenantID, force bool) e
 			continue
 		}
 		left = append(left, session)
-		if session.pooled == nil {
+		switch {
+		case session.kept != nil:
+			session.park()
+		case session.pooled == nil:
 			session.endWhenIdle(suspended)
 		}
 	}
@@ -72,7 +75,7 @@ func (s *session) released(ctx context.Context, because *wire.Error) bool {
 	ticker := time.NewTicker(lookAgain)
 	defer ticker.Stop()
 	for s.conversation.Attached() {
-		if s.conversation.Pins() != 0 {
+		if s.pins() != 0 {
 			s.endWhenIdle(because)
 		}
 		if s.over.Load() {
@@ -122,7 +125,7 @@ func (s *Server) AwakeBecause(id catalog.TenantID) []string {
 			continue
 		}
 		doing := "connected in session mode"
-		switch pins := session.conversation.Pins(); {
+		switch pins := session.pins(); {
 		case session.conversation.Busy():
 			doing = "at work"
 		case pins != 0:

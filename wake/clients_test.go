@@ -66,6 +66,8 @@ func (c *clients) LastUse(t *catalog.Tenant) Use {
 
 func (c *clients) AwakeBecause(catalog.TenantID) []string { return nil }
 
+func (c *clients) Park(*catalog.Tenant, time.Duration) bool { return false }
+
 func (c *clients) EndPinned(*catalog.Tenant, time.Duration) bool { return false }
 
 // moved is told what GateConfig.Moved is.

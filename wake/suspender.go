@@ -17,6 +17,10 @@ type Clients interface {
 	LastUse(t *catalog.Tenant) Use
 	// AwakeBecause lists what is being done with them, a phrase each.
 	AwakeBecause(id catalog.TenantID) []string
+	// Park has the sessions give their server connections back that keep t awake
+	// though they have been idle for so long, if nothing else does and they can, and
+	// reports whether there are any.
+	Park(t *catalog.Tenant, idle time.Duration) bool
 	// EndPinned ends the sessions that keep t awake though they are idle, if
 	// nothing else does and they have been idle for so long, and reports whether.
 	EndPinned(t *catalog.Tenant, idle time.Duration) bool
@@ -323,6 +327,8 @@ func (s *Suspender) obstructed(a *awakeTenant, use Use, since time.Time, timeout
 		s.tell(a, since)
 	}
 	switch {
+	case s.config.Clients.Park(a.tenant, timeout):
+		return minIdle // they are gone by then, or pinned
 	case pins > 0 && s.config.Clients.EndPinned(a.tenant, pins):
 		s.config.Log.Info("ended idle sessions that kept a tenant awake", "tenant", a.tenant.ID, "idle", pins)
 		return minIdle

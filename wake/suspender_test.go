@@ -17,6 +17,7 @@ type use struct {
 	uses   map[catalog.TenantID]Use           // under mu
 	pinned map[catalog.TenantID]bool          // under mu: that is all that keeps it awake
 	ended  map[catalog.TenantID]time.Duration // under mu: by EndPinned
+	parks  map[catalog.TenantID]time.Duration // under mu: whose sessions are parked when they have been idle for so long
 	looks  int                                // under mu
 }
 
@@ -34,6 +35,16 @@ func (u *use) AwakeBecause(id catalog.TenantID) []string {
 		return []string{"a client"}
 	}
 	return nil
+}
+
+func (u *use) Park(t *catalog.Tenant, idle time.Duration) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if least, parks := u.parks[t.ID]; !parks || idle < least {
+		return false
+	}
+	u.uses[t.ID] = Use{}
+	return true
 }
 
 func (u *use) EndPinned(t *catalog.Tenant, idle time.Duration) bool {
@@ -75,6 +86,7 @@ func sleepers(t *testing.T, settings SuspenderSettings, test func(*testing.T, *w
 		w.tenant("gamma", catalog.Asleep)
 		u := &use{
 			uses: make(map[catalog.TenantID]Use), pinned: make(map[catalog.TenantID]bool), ended: make(map[catalog.TenantID]time.Duration),
+			parks: make(map[catalog.TenantID]time.Duration),
 		}
 		s = NewSuspender(SuspenderConfig{Gate: w.Gate, Clients: u, Settings: settings, Log: w.config.Log})
 		ctx, cancel := context.WithCancel(t.Context())
@@ -216,6 +228,22 @@ func TestPinnedSessionsAreEnded(t *testing.T) {
 		u.mu.Unlock()
 		w.awake(time.Minute + 2*time.Second)
 		if u.ended["acme"] != 10*time.Minute {
+			t.Errorf("ended: %v", u.ended)
+		}
+	})
+}
+
+// Sessions in session mode that do nothing are parked, and their tenant sleeps.
+func TestIdleSessionsAreParked(t *testing.T) {
+	sleepers(t, SuspenderSettings{IdleTimeout: time.Minute}, func(t *testing.T, w *world, _ *Suspender, u *use) {
+		w.rouse("acme")
+		u.set("acme", Use{Working: true})
+		w.awake(30*time.Minute, "acme")
+		u.mu.Lock()
+		u.parks["acme"] = time.Minute
+		u.mu.Unlock()
+		w.awake(time.Minute + 2*time.Second)
+		if len(u.ended) > 0 {
 			t.Errorf("ended: %v", u.ended)
 		}
 	})

@@ -43,7 +43,9 @@ func (c *Conversation) pumpClient(ctx context.Context) error {
 		case c.bye:
 			return c.leave(ctx)
 		default:
-			err = c.read()
+			if err = c.read(); isTimeout(err) {
+				err = c.unread(ctx, err)
+			}
 		}
 		if err != nil {
 			return err

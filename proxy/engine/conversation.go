@@ -65,6 +65,7 @@ type Conversation struct {
 	torn    bool                    // under mu: the client has part of a message and gets no more
 	missed  bool                    // under mu: whole messages could not be sent, and the client is between two
 	waiting context.CancelCauseFunc // under mu: ends the wait for a server
+	parking bool                    // under mu: the session is to be parked; see Park
 
 	interrupted bool  // under mu: deadlines have been set to end everything
 	deaf        bool  // under mu: the client gets nothing more
@@ -227,12 +228,12 @@ func (c *Conversation) EndIfIdle(err *wire.Error) {
 	c.endIfIdle()
 }
 
-// KeepOn takes an EndWhenIdle back that has not taken effect.
+// KeepOn takes an EndWhenIdle back that has not taken effect, and a Park.
 func (c *Conversation) KeepOn() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.ended {
-		c.ending = nil
+		c.ending, c.parking = nil, false
 	}
 }
 
@@ -254,6 +255,7 @@ func (c *Conversation) endIfIdle() {
 func (c *Conversation) lastWordDue() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.parkIfIdle()
 	return c.isLastWordDue()
 }
 

@@ -35,6 +35,11 @@ type Host interface {
 	// read already. After an error that is not ErrRefused the connection is of no
 	// more use.
 	Ask(ctx context.Context, peer Peer, sql string, early []byte) (Answer, error)
+	// Park takes the server connection of a session in session mode back that is
+	// between transactions, if nothing is on it that Attach cannot make again on
+	// another, and reports whether it has. early is as for Ask; so are errors, and
+	// without one the Answer says what came meanwhile.
+	Park(ctx context.Context, peer Peer, parting relay.Parting, early []byte) (answer Answer, parked bool, err error)
 	// Vacate closes idle server connections to these databases.
 	Vacate(databases []string)
 	// Cancel asks the server to cancel what peer is executing.

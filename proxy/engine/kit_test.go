@@ -45,6 +45,7 @@ type host struct {
 	// cancelRequest is of the last request.
 	cancelRequest func() bool
 	release       func(Peer, Return)
+	park          func(peer Peer, early []byte) (Answer, bool, error)
 	ask           func(peer Peer, sql string, early []byte) (Answer, error)
 	cancel        func(Peer) error
 	changed       func(relay.Effects)
@@ -116,6 +117,13 @@ func (h *host) Request(want relay.Settings, waiter Waiter) bool {
 }
 
 func (h *host) CancelRequest() bool { return h.cancelRequest() }
+
+func (h *host) Park(_ context.Context, peer Peer, _ relay.Parting, early []byte) (Answer, bool, error) {
+	if h.park != nil {
+		return h.park(peer, early)
+	}
+	return Answer{Behind: early}, false, nil
+}
 
 func (h *host) Vacate([]string) {}
 

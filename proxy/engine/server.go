@@ -23,8 +23,13 @@ type serverPump struct {
 
 // attached makes peer the client's and starts its pump. Called under mu.
 func (c *Conversation) attached(ctx context.Context, peer Peer) {
-	c.peer = peer
 	c.relay.Attached(peer.Server)
+	c.startPump(ctx, peer)
+}
+
+// startPump starts the pump of a server connection. Called under mu.
+func (c *Conversation) startPump(ctx context.Context, peer Peer) {
+	c.peer = peer
 	c.pump = &serverPump{done: make(chan struct{})}
 	go c.runPump(ctx, c.pump, peer)
 }

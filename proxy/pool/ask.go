@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
@@ -36,6 +37,16 @@ func (s *Server) Ask(ctx context.Context, sql string, early []byte) (rows [][]*s
 	return a.rows, a.asides, nil
 }
 
+// Prepare sends a Parse message, and is like Ask besides.
+func (s *Server) Prepare(ctx context.Context, parse, early []byte) (asides []byte, err error) {
+	a := answer{server: s}
+	sync := []byte{wire.MsgSync, 0, 0, 0, 4}
+	if err := s.obey(ctx, func() error { return a.exchange(slices.Concat(parse, sync), early) }); err != nil {
+		return a.asides, fmt.Errorf("prepare a statement: %w", err)
+	}
+	return a.asides, nil
+}
+
 // QueryError is a statement of Ask that has failed.
 type QueryError struct {
 	// Code is its SQLSTATE; "" if the server gave none.
@@ -65,8 +76,13 @@ func (a *answer) to(sql string, early []byte) error {
 	if bytes.IndexByte(query[wire.HeaderSize:], 0) != len(query)-wire.HeaderSize-1 {
 		return errors.New("there is a zero byte in the query")
 	}
-	_, unsent := a.server.Write(query)
-	err = a.read(&reader{conn: a.server, largest: maxAnswer, most: maxAnswer, bytes: bytes.Clone(early)})
+	return a.exchange(query, early)
+}
+
+// exchange sends messages that end with a Query or Sync and reads the answer.
+func (a *answer) exchange(messages, early []byte) error {
+	_, unsent := a.server.Write(messages)
+	err := a.read(&reader{conn: a.server, largest: maxAnswer, most: maxAnswer, bytes: bytes.Clone(early)})
 	if unsent != nil && a.failure == nil { // else there is a farewell to read
 		return unsent
 	}
@@ -92,7 +108,7 @@ func (a *answer) read(r *reader) error {
 // take is for one message before ReadyForQuery.
 func (a *answer) take(kind byte, message []byte) error {
 	switch kind {
-	case wire.MsgRowDescription, wire.MsgCommandComplete, wire.MsgEmptyQueryResponse:
+	case wire.MsgRowDescription, wire.MsgCommandComplete, wire.MsgEmptyQueryResponse, wire.MsgParseComplete:
 		return nil
 	case wire.MsgDataRow:
 		return a.row(message[wire.HeaderSize:])

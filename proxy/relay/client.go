@@ -51,10 +51,10 @@ func (s *Session) FromClient(b []byte) (Step, error) {
 				instead.Forward = n
 				return instead, nil
 			}
-		} else if header.Type == wire.MsgTerminate && s.borrowed {
+		} else if header.Type == wire.MsgTerminate && s.parting != nil {
 			return s.leave(n), nil
 		} else {
-			s.sent(header.Type, body)
+			s.sent(header, body)
 		}
 		s.client = stream{left: header.Length}
 	}
@@ -104,28 +104,36 @@ func (s *Session) unattached(header wire.Header, body []byte, available int) (St
 }
 
 // sent notes a message of session mode that goes to the server.
-func (s *Session) sent(kind byte, body []byte) {
-	switch kind {
+func (s *Session) sent(header wire.Header, body []byte) {
+	switch header.Type {
 	case wire.MsgQuery:
 		summary := statement.Scan(body)
-		s.spoils(&summary)
+		s.parts(&summary)
 		s.apply(&summary)
+		s.parsedNothing()
 	case wire.MsgParse:
 		if name := untilZero(body); len(name) < len(body) {
 			summary := statement.Scan(body[len(name)+1:])
-			s.spoils(&summary)
+			s.parts(&summary)
 			s.prepared(name, summary)
+			if len(name) == 0 {
+				s.parsed(header, body)
+			}
 		}
 	case wire.MsgClose:
 		if len(body) > 1 && body[0] == 'S' {
-			s.closed(untilZero(body[1:]))
+			name := untilZero(body[1:])
+			s.closed(name)
+			if len(name) == 0 {
+				s.parsedNothing()
+			}
 		}
 	case wire.MsgBind:
 		s.bound(body)
 	case wire.MsgTerminate:
 		s.terminated = true
 	}
-	s.count(kind)
+	s.count(header.Type)
 }
 
 // count notes what answers a message that goes to the server will have.

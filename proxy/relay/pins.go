@@ -1,10 +1,6 @@
 package relay
 
-import (
-	"strings"
-
-	"postern/proxy/relay/statement"
-)
+import "strings"
 
 // Pins are the reasons why a client keeps its server connection between
 // transactions: state of its session that can be nowhere else.
@@ -62,12 +58,8 @@ func (s *Session) Dirty() bool {
 	return s.pooling != nil && (s.pooling.pins != 0 || !s.pooling.backend.changes.empty())
 }
 
-// spoils notes a statement of session mode that may leave such state.
-func (s *Session) spoils(summary *statement.Summary) {
-	s.spoiled = s.spoiled || summary.Changes&(statement.Library|statement.Other) != 0
-}
-
 // Spoiled reports whether it would leave some that DISCARD ALL does not remove.
 func (s *Session) Spoiled() bool {
-	return s.spoiled || s.pooling != nil && s.pooling.pins&(PinLibrary|PinOther) != 0
+	const spoiled = PinLibrary | PinOther
+	return s.parting != nil && s.parting.pins&spoiled != 0 || s.pooling != nil && s.pooling.pins&spoiled != 0
 }

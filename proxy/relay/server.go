@@ -136,6 +136,9 @@ func (s *Session) received(kind byte, body []byte) (ours bool) {
 			s.queryRan()
 		}
 		s.pending.failed()
+		if s.parting != nil {
+			s.parting.failed = s.parting.failed || s.parting.piped
+		}
 		if s.pooling != nil {
 			s.undo(before)
 		}

@@ -35,9 +35,8 @@ type Session struct {
 	names   map[string]*prepared
 	unnamed unnamed
 
-	pooling  *pooling // nil in session mode
-	borrowed bool     // in session mode: the server connection outlives the session
-	spoiled  bool     // in session mode: it has state that DISCARD ALL does not remove
+	pooling *pooling // nil in session mode
+	parting *parting // nil unless it borrows in session mode
 }
 
 // pooling is what a session has besides in transaction mode. What goes on while it
@@ -91,14 +90,6 @@ func (s *Session) Pool(config *Config, own Settings) {
 
 // Pooled reports whether the session is in transaction mode.
 func (s *Session) Pooled() bool { return s.pooling != nil }
-
-// Borrow says of a fresh Session in session mode that its server connection is given
-// back in the end, so that a Terminate is not for the server.
-func (s *Session) Borrow() { s.borrowed = true }
-
-// Borrows reports whether server connections are given back: in transaction mode,
-// or after Borrow.
-func (s *Session) Borrows() bool { return s.borrowed || s.pooling != nil }
 
 // stream is where one direction is within a message.
 type stream struct {

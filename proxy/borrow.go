@@ -78,6 +78,7 @@ func (s *session) borrow(ctx context.Context, want relay.Settings) (engine.Peer,
 // lend makes the client's settings true on a server connection, and makes it the
 // client's.
 func (s *session) lend(ctx context.Context, lease *pool.Lease, want relay.Settings) (engine.Peer, error) {
+	s.disregard(lease)
 	m := lease.Memory.(*memory)
 	ahead := slices.Clone(lease.Notices)
 	if len(lease.Early) > 0 {
@@ -154,9 +155,7 @@ func settingsRefused(refused *pool.QueryError) *wire.Error {
 // borrowed makes the lease the session's, until Release.
 func (s *session) borrowed(lease *pool.Lease, m *memory, ahead []byte) engine.Peer {
 	m.user = s.number
-	if s.dialer.disregarded {
-		lease.Disregard()
-	}
+	s.disregard(lease)
 	lease.Watched = s.dialer.looped // while it is idle, the loop that has it now sees what comes
 	s.mu.Lock()
 	s.lease = lease

@@ -8,6 +8,7 @@ import (
 
 	"postern/catalog"
 	"postern/proxy/engine"
+	"postern/proxy/pool"
 	"postern/proxy/wire"
 	"postern/wake"
 )
@@ -76,6 +77,13 @@ func (s *session) disregardLease() {
 func (s *session) disregarded() bool {
 	ignored := s.server.settings().IgnoreApplicationNames
 	return len(ignored) > 0 && slices.Contains(ignored, s.identity.Settings[applicationName])
+}
+
+// disregard is for a lease that the session has just got.
+func (s *session) disregard(lease *pool.Lease) {
+	if s.dialer.disregarded {
+		lease.Disregard()
+	}
 }
 
 // errAsleep is what a client hears that does not wake its tenant.

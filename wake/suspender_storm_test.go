@@ -29,7 +29,7 @@ const stormsVariable = "POSTERN_TEST_STORMS"
 func TestSuspenderStorm(t *testing.T) {
 	t.Parallel()
 	seed := stormSeed(t)
-	storms := 100
+	storms := 60
 	if given := os.Getenv(stormsVariable); given != "" {
 		var err error
 		if storms, err = strconv.Atoi(given); err != nil {

@@ -64,8 +64,8 @@ func (c *connection) live(lifetime time.Duration) {
 	}
 }
 
-// giveBack ends a lend.
-func (c *connection) giveBack(clean bool) {
+// giveBack ends a lend; used says that it was more than a look.
+func (c *connection) giveBack(clean, used bool) {
 	if clean && !c.server.Watched {
 		clean = c.server.SetDeadline(time.Time{}) == nil // an error if it is closed
 	}
@@ -73,7 +73,7 @@ func (c *connection) giveBack(clean bool) {
 	now := time.Now()
 	g.mu.Lock()
 	defer g.unlock()
-	c.count(now)
+	c.count(now, used)
 	switch {
 	case c.state != lent:
 		panic("pool: a Lease was released twice")
@@ -84,12 +84,15 @@ func (c *connection) giveBack(clean bool) {
 	}
 }
 
-// count ends what a lend is for the tenant. Called under mu.
-func (c *connection) count(now time.Time) {
-	if t := c.pool.tenant; c.disregarded {
+// count ends what a lend is for the tenant; used says that it was one. Called under
+// mu.
+func (c *connection) count(now time.Time, used bool) {
+	t := c.pool.tenant
+	switch {
+	case c.disregarded:
 		c.disregarded = false
 		t.disregarded--
-	} else {
+	case used:
 		t.used = now
 	}
 }

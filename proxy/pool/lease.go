@@ -23,12 +23,13 @@ func (l *Lease) Release(clean bool) {
 		l.Early, l.Notices = nil, nil
 		l.connection.used = true
 	}
-	l.connection.giveBack(clean)
+	l.connection.giveBack(clean, true)
 }
 
 // ReleaseUnused gives back a server connection as it was lent: nothing was sent
-// and nothing read, and what there is of Early and Notices is for the next.
-func (l *Lease) ReleaseUnused() { l.connection.giveBack(true) }
+// and nothing read, what there is of Early and Notices is for the next, and for
+// Use it was not lent.
+func (l *Lease) ReleaseUnused() { l.connection.giveBack(true, false) }
 
 // Idle reports whether the server connection is idle in its pool, neither lent
 // nor closed. It may be lent the moment after, by another goroutine.
@@ -81,7 +82,7 @@ func (c *connection) fit() bool {
 	err := c.look()
 	if err != nil {
 		c.unfit(err)
-		c.giveBack(false)
+		c.giveBack(false, false)
 	}
 	return err == nil
 }

@@ -42,6 +42,9 @@ func TestUse(t *testing.T) {
 		lease.Inspect()
 		f.uses(Use{Since: first.Add(time.Minute)})
 
+		f.lend(testKey).ReleaseUnused()
+		f.uses(Use{Since: first.Add(time.Minute)})
+
 		// Nor does who is to be disregarded, each time anew.
 		lease = f.lend(testKey)
 		lease.Disregard()

@@ -219,9 +219,9 @@ type Process struct {
 	// FreezeAfter stops the processes of an idle tenant in memory, some time
 	// before wake.idle_timeout ends them; 0 = never. Default: 0.
 	FreezeAfter Duration `toml:"freeze_after" later:"true"`
-	// Prepared is how many cloned data directories lie ready for new tenants.
-	// Default: 2.
-	Prepared int `toml:"prepared" later:"true"`
+	// Prepared is how many cloned data directories lie ready for new tenants, of
+	// each PostgreSQL version that tenants were made of; 0 = none. Default: 2.
+	Prepared int `toml:"prepared"`
 	// Spares is how many of them run already. Default: 0.
 	Spares int `toml:"spares" later:"true"`
 	// UIDBase, if not 0, gives each tenant a user id of its own from this one on

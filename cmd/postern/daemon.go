@@ -191,6 +191,9 @@ func (d *daemon) run(ctx context.Context) error {
 		return nil
 	})
 	group.Go(func() error { return d.suspender.Run(background) })
+	if d.process != nil {
+		group.Go(func() error { return d.process.Run(background) })
+	}
 	group.Go(func() error { return d.emptyTrash(background) })
 	group.Go(func() error { return returnMemory(background) })
 	group.Go(func() error { return d.followConfiguration(background) })

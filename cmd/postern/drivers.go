@@ -38,6 +38,7 @@ func (o driverOptions) process(ctx context.Context, config configs.Process, data
 		User:          user,
 		Settings:      config.Postgres,
 		KeepDeleted:   max(time.Duration(config.KeepDeleted), time.Nanosecond), // 0 is "not at all"
+		Prepared:      config.Prepared,
 		Log:           log,
 	})
 }

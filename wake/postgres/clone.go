@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
@@ -27,7 +28,37 @@ func Clone(ctx context.Context, owner User, from, to string) error {
 	workers, ctx := errgroup.WithContext(ctx)
 	workers.SetLimit(cloneWorkers)
 	c := cloner{owner: owner}
-	walk := filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+	walk := c.walk(ctx, from, to, func(file func() error) error {
+		workers.Go(file)
+		return nil
+	})
+	if err := errors.Join(walk, workers.Wait()); err != nil {
+		return fmt.Errorf("clone %s: %w", from, err)
+	}
+	return nil
+}
+
+// CloneSlowly is Clone for when nobody waits for it: it copies one file at a
+// time and rests after each for as long as that took. A thread of low priority
+// would not do: when it is not scheduled, it holds up the whole process.
+func CloneSlowly(ctx context.Context, owner User, from, to string) error {
+	c := cloner{owner: owner}
+	err := c.walk(ctx, from, to, func(file func() error) error {
+		began := time.Now()
+		err := file()
+		time.Sleep(time.Since(began))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("clone %s: %w", from, err)
+	}
+	return nil
+}
+
+// walk makes the directories of the copy and has copy called with what copies
+// each file.
+func (c *cloner) walk(ctx context.Context, from, to string, copy func(file func() error) error) error {
+	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -52,15 +83,10 @@ func Clone(ctx context.Context, owner User, from, to string) error {
 		case entry.IsDir():
 			return c.makeDir(target, info.Mode().Perm())
 		case entry.Type().IsRegular():
-			workers.Go(func() error { return c.copyFile(path, target, info.Mode().Perm()) })
-			return nil
+			return copy(func() error { return c.copyFile(path, target, info.Mode().Perm()) })
 		}
 		return fmt.Errorf("%s is a %s: tablespaces and links are not cloned", relative, entry.Type())
 	})
-	if err := errors.Join(walk, workers.Wait()); err != nil {
-		return fmt.Errorf("clone %s: %w", from, err)
-	}
-	return nil
 }
 
 // leftOut reports what a clone must not have or need not: see PostgreSQL's own

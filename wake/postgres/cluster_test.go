@@ -223,6 +223,17 @@ func TestAuthentication(t *testing.T) {
 
 func TestCloneWithItsOwnIdentifier(t *testing.T) {
 	t.Parallel()
+	for name, clone := range map[string]cloning{"at once": postgres.Clone, "slowly": postgres.CloneSlowly} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testClone(t, clone)
+		})
+	}
+}
+
+type cloning func(ctx context.Context, owner postgres.User, from, to string) error
+
+func testClone(t *testing.T, copyTo cloning) {
 	c := newCluster(t, postgres.Setup{})
 	i := start(t, c)
 	drivertest.Exec(t, superuser(t, c), "CREATE TABLE kept AS SELECT 42 AS answer")
@@ -234,12 +245,15 @@ func TestCloneWithItsOwnIdentifier(t *testing.T) {
 	dir := drivertest.OwnDir(t)
 	clone := *c
 	clone.DataDir, clone.SocketDir, clone.LogFile = filepath.Join(dir, "data"), dir, filepath.Join(dir, "postgres.log")
-	if err := postgres.Clone(t.Context(), c.User, c.DataDir, clone.DataDir); err != nil {
+	if err := copyTo(t.Context(), c.User, c.DataDir, clone.DataDir); err != nil {
 		t.Fatal(err)
 	}
 	const identifier = 1234567890123456789
 	if err := postgres.SetSystemIdentifier(clone.DataDir, identifier); err != nil {
 		t.Fatal(err)
+	}
+	if got, err := postgres.SystemIdentifier(clone.DataDir); err != nil || got != identifier {
+		t.Errorf("identifier read: %d, %v", got, err)
 	}
 	t.Cleanup(func() { end(t, &clone) })
 	for range 2 { // the second start reads what the first one has written

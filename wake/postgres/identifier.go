@@ -17,6 +17,16 @@ func NewSystemIdentifier() uint64 {
 	return uint64(time.Now().Unix())<<32 | uint64(rand.Uint32())
 }
 
+// SystemIdentifier reads a cluster's. The error is fs.ErrNotExist where there is
+// no cluster.
+func SystemIdentifier(dataDir string) (uint64, error) {
+	control, err := readControl(dataDir)
+	if err != nil {
+		return 0, err
+	}
+	return control.identifier(), nil
+}
+
 // SetSystemIdentifier gives a stopped cluster, usually a fresh clone, another
 // system identifier, so that its WAL and its standbys can never be taken for
 // those of another one. It writes global/pg_control and the first page of every
@@ -29,7 +39,7 @@ func SetSystemIdentifier(dataDir string, identifier uint64) error {
 	if !control.shutDown() {
 		return fmt.Errorf("set system identifier: cluster was not shut down in order")
 	}
-	old := binary.NativeEndian.Uint64(control.bytes)
+	old := control.identifier()
 	segments, err := filepath.Glob(filepath.Join(dataDir, "pg_wal", "????????????????????????"))
 	if err != nil {
 		return fmt.Errorf("set system identifier: %w", err)
@@ -98,6 +108,8 @@ func readControl(dataDir string) (*control, error) {
 	}
 	return nil, errors.New("read pg_control: checksum not found: damaged, or of an unknown version")
 }
+
+func (c *control) identifier() uint64 { return binary.NativeEndian.Uint64(c.bytes) }
 
 // shutDown reports DB_SHUTDOWNED.
 func (c *control) shutDown() bool { return binary.NativeEndian.Uint32(c.bytes[16:]) == 1 }

@@ -60,14 +60,19 @@ func BenchmarkAdopt(b *testing.B) {
 }
 
 // BenchmarkProvision is from nothing but the template to an answered query.
-func BenchmarkProvision(b *testing.B) {
-	d := newDriver(b)
-	if _, err := d.template(b.Context(), d.config.Installations[0]); err != nil {
-		b.Fatal(err)
-	}
+func BenchmarkProvision(b *testing.B) { benchmarkProvision(b, 0) }
+
+// BenchmarkProvisionPrepared is the same with a clone that lies ready.
+func BenchmarkProvisionPrepared(b *testing.B) { benchmarkProvision(b, 1) }
+
+func benchmarkProvision(b *testing.B, prepared int) {
+	d := newDriver(b, func(c *Config) { c.Prepared = prepared })
 	n := 0
 	for b.Loop() {
 		n++
+		b.StopTimer()
+		prepare(b, d)
+		b.StartTimer()
 		tenant := drivertest.Tenant(b, catalog.TenantID(fmt.Sprint("acme-", n)))
 		if err := d.Provision(b.Context(), tenant); err != nil {
 			b.Fatal(err)

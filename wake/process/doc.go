@@ -1,5 +1,5 @@
 // Package process is the wake driver that runs each tenant's Postgres as a
-// process on this machine: it clones a prepared template to make one, starts
+// process on this machine: it clones a template to make one, starts
 // postgres directly to wake it, and writes a checkpoint and stops it to suspend
 // it. Fixed runs one that is no tenant, for the catalog.
 //
@@ -17,10 +17,15 @@
 //	                       /.s.PGSQL.5432 the socket, where the path is not too long
 //	<data-dir>/s/<16 hex>/.s.PGSQL.5432   the socket where it is
 //	<data-dir>/templates/<major>/data     what new tenants are cloned from
+//	<data-dir>/prepared/<major>/<16 hex>-<16 hex>
+//	                                      a clone that lies ready, named by the system
+//	                                      identifiers of its template and of itself
+//	<data-dir>/prepared/<major>.lock      held by who makes and removes them
 //	<data-dir>/trash/<id>.<uid>/          deleted tenants
 //
 //	driver, err := process.New(process.Config{DataDir: dir, Installations: found, User: user})
 //	defer driver.Close() // the instances run on
 //	err = driver.Provision(ctx, tenant)
+//	go driver.Run(ctx)   // keeps clones ready; wait for its end before Close
 //	endpoint, err := driver.Wake(ctx, tenant)
 package process

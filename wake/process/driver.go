@@ -41,6 +41,9 @@ type Config struct {
 	// KeepDeleted is how long a deleted tenant's data is kept; 0 means 7 days
 	// (wake.process.keep_deleted).
 	KeepDeleted time.Duration
+	// Prepared is how many clones of each template Run keeps ready for new
+	// tenants; 0 is none (wake.process.prepared).
+	Prepared int
 	// Log defaults to slog.Default.
 	Log *slog.Logger
 }
@@ -48,6 +51,10 @@ type Config struct {
 // Driver runs tenants' Postgres as processes of this machine. Use New.
 type Driver struct {
 	config Config
+	// hasRoom says whether a file system has room for what nobody has asked for.
+	hasRoom func(path string) (bool, error)
+	// provisioned has a value when Run is to look what is missing.
+	provisioned chan struct{}
 
 	mu      sync.Mutex
 	watched map[catalog.TenantID]*postgres.Instance // under mu: instances last seen running
@@ -75,7 +82,10 @@ func New(config Config) (*Driver, error) {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
 	config.DataDir = dir
-	d := &Driver{config: config, watched: make(map[catalog.TenantID]*postgres.Instance)}
+	d := &Driver{
+		config: config, hasRoom: hasRoom, provisioned: make(chan struct{}, 1),
+		watched: make(map[catalog.TenantID]*postgres.Instance),
+	}
 	if path := postgres.SocketPath(d.shortSocketDir("x"), postgres.DefaultPort); len(path) > postgres.MaxSocketPath {
 		return nil, fmt.Errorf("data directory %s: its path is too long for a Unix socket below it (%d bytes, at most %d)",
 			dir, len(path), postgres.MaxSocketPath)
@@ -88,8 +98,10 @@ func New(config Config) (*Driver, error) {
 			return nil, err
 		}
 	}
-	if err := os.MkdirAll(filepath.Join(dir, "trash"), 0o700); err != nil {
-		return nil, fmt.Errorf("make trash: %w", err)
+	for _, name := range []string{"trash", "prepared"} {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
+			return nil, fmt.Errorf("make directory: %w", err)
+		}
 	}
 	return d, nil
 }

@@ -77,7 +77,8 @@ func openDriver(t testing.TB, config Config) *Driver {
 func TestDriver(t *testing.T) {
 	t.Parallel()
 	drivertest.Run(t, func(t *testing.T) drivertest.Fixture {
-		d := newDriver(t)
+		d := newDriver(t, func(c *Config) { c.Prepared = 1 })
+		prepare(t, d)
 		return drivertest.Fixture{
 			Driver: d,
 			Tenant: drivertest.Tenant(t, "acme"),

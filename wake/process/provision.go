@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"syscall"
 
@@ -16,9 +17,9 @@ import (
 	"postern/wake/superuser"
 )
 
-// Provision makes the tenant's instance from the template of its version, with
-// a system identifier of its own and the roles and databases of the record, and
-// leaves it running. What a broken-off attempt left is removed first. All of it
+// Provision makes the tenant's instance from the template of its version, or
+// from a clone of it that lies ready, with a system identifier of its own and
+// the roles and databases of the record, and leaves it running. What a broken-off attempt left is removed first. All of it
 // is on disk when Provision returns.
 func (d *Driver) Provision(ctx context.Context, t *catalog.Tenant) error {
 	h := d.tenant(t.ID)
@@ -35,6 +36,10 @@ func (d *Driver) Provision(ctx context.Context, t *catalog.Tenant) error {
 	}
 	if err := d.provision(ctx, t, h); err != nil {
 		return roomError(fmt.Errorf("provision tenant %s: %w", t.ID, err))
+	}
+	select {
+	case d.provisioned <- struct{}{}:
+	default: // Run has not come to it yet
 	}
 	return nil
 }
@@ -58,16 +63,14 @@ func (d *Driver) provision(ctx context.Context, t *catalog.Tenant, h home) error
 	if err := h.begin(t.UID); err != nil {
 		return err
 	}
-	if err := postgres.Clone(ctx, h.user, template, h.dataDir()); err != nil {
+	sync, err := d.fill(ctx, h, installation.Major, template)
+	if err != nil {
 		return err
 	}
-	if err := postgres.SetSystemIdentifier(h.dataDir(), postgres.NewSystemIdentifier()); err != nil {
-		return err
-	}
-	// The clone goes to disk while Postgres starts on it: until finish, a crash
+	// What is new goes to disk while Postgres starts on it: until finish, a crash
 	// leaves a home that is not complete and will be made anew.
 	work, ctx := errgroup.WithContext(ctx)
-	work.Go(func() error { return postgres.Sync(h.dir) })
+	work.Go(sync)
 	work.Go(func() error {
 		i, err := h.run(ctx, h.cluster(installation), conf(installation.Major, d.config.Settings, t.Postgres))
 		if err != nil {
@@ -79,6 +82,26 @@ func (d *Driver) provision(ctx context.Context, t *catalog.Tenant, h home) error
 		return err
 	}
 	return h.finish()
+}
+
+// fill makes the home's data directory: a prepared one is moved there, or the
+// template is cloned. What it returns puts that on disk, but for the entry in
+// the home, which finish puts there.
+func (d *Driver) fill(ctx context.Context, h home, major int, template string) (sync func() error, err error) {
+	moved, err := d.takePrepared(h, major, template)
+	if err != nil {
+		d.config.Log.Warn("cannot take a prepared data directory; cloning the template", "error", err)
+	}
+	if moved {
+		return func() error { return syncDir(filepath.Dir(h.dir)) }, nil
+	}
+	if err := postgres.Clone(ctx, h.user, template, h.dataDir()); err != nil {
+		return nil, err
+	}
+	if err := postgres.SetSystemIdentifier(h.dataDir(), postgres.NewSystemIdentifier()); err != nil {
+		return nil, err
+	}
+	return func() error { return postgres.Sync(h.dir) }, nil
 }
 
 // makeContents makes the roles and databases of the record.

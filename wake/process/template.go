@@ -14,7 +14,7 @@ import (
 // template returns the stopped data directory that tenants of this version are
 // cloned from. The first one who needs it makes it, once and for all.
 func (d *Driver) template(ctx context.Context, i postgres.Installation) (dataDir string, err error) {
-	place := filepath.Join(d.config.DataDir, "templates", strconv.Itoa(i.Major))
+	place := d.templateDir(i.Major)
 	done := home{dir: place}
 	if _, err := os.Stat(done.dataDir()); err == nil {
 		return done.dataDir(), nil
@@ -35,6 +35,11 @@ func (d *Driver) template(ctx context.Context, i postgres.Installation) (dataDir
 		return "", fmt.Errorf("make template of PostgreSQL %d: %w", i.Major, err)
 	}
 	return done.dataDir(), nil
+}
+
+// templateDir is the home of a version's template.
+func (d *Driver) templateDir(major int) string {
+	return filepath.Join(d.config.DataDir, "templates", strconv.Itoa(major))
 }
 
 // makeTemplate makes a cluster with the default role and database, and stops

@@ -1,0 +1,126 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"postern/wake/postgres"
+)
+
+// refillEvery is for what this driver cannot notice: another one took a clone,
+// the disk has room again.
+const refillEvery = time.Minute
+
+// Run keeps Config.Prepared clones of each template ready until ctx ends, so
+// that Provision only has to move one: after the start, after each tenant that
+// was made, and from time to time. It makes no template; the first tenant of a
+// version does. What an earlier run left half-made, or is of no use any more, it
+// removes. Nothing is made where the file system has less than 1 GiB or 5 % free.
+// It fails never; what goes wrong is logged. Call it once.
+func (d *Driver) Run(ctx context.Context) error {
+	ticker := time.NewTicker(refillEvery)
+	defer ticker.Stop()
+	told := ""
+	for {
+		err := d.refill(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if text := fmt.Sprint(err); text != told { // once, not every minute
+			told = text
+			if err != nil {
+				d.config.Log.Warn("cannot keep prepared data directories ready; new tenants take longer", "error", err)
+			}
+		}
+		select {
+		case <-d.provisioned:
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (d *Driver) refill(ctx context.Context) error {
+	majors, err := d.preparedVersions()
+	if err != nil {
+		return err
+	}
+	for _, major := range majors {
+		if err := d.refillVersion(ctx, major); err != nil {
+			return fmt.Errorf("PostgreSQL %d: %w", major, err)
+		}
+	}
+	return nil
+}
+
+// preparedVersions are the installed versions, the newest first, and those that
+// something was once prepared for.
+func (d *Driver) preparedVersions() (majors []int, err error) {
+	for _, i := range d.config.Installations {
+		majors = append(majors, i.Major)
+	}
+	entries, err := os.ReadDir(filepath.Join(d.config.DataDir, "prepared"))
+	if err != nil {
+		return nil, fmt.Errorf("list prepared clones: %w", err)
+	}
+	for _, e := range entries {
+		if major, err := strconv.Atoi(e.Name()); err == nil {
+			majors = append(majors, major)
+		}
+	}
+	slices.Sort(majors)
+	majors = slices.Compact(majors)
+	slices.Reverse(majors)
+	return majors, nil
+}
+
+// refillVersion brings the number of a version's clones to what it is to be: 0
+// where there is no template, or nothing to run it with.
+func (d *Driver) refillVersion(ctx context.Context, major int) error {
+	p, keep := d.prepared(major), d.config.Prepared
+	template := home{dir: d.templateDir(major)}.dataDir()
+	identifier, err := postgres.SystemIdentifier(template)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	installed := func(i postgres.Installation) bool { return i.Major == major }
+	if err != nil || !slices.ContainsFunc(d.config.Installations, installed) {
+		keep = 0
+	}
+	if _, err := os.Stat(p.dir); keep <= 0 && errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := os.MkdirAll(p.dir, 0o700); err != nil {
+		return err
+	}
+	l, err := lockFile(ctx, p.dir+".lock", postgres.User{})
+	if err != nil {
+		return err
+	}
+	defer l.release()
+	ready, err := p.tidy(ctx, identifier, keep)
+	for ; err == nil && ready < keep; ready++ {
+		err = d.addPrepared(ctx, p, template, identifier)
+	}
+	return err
+}
+
+// addPrepared makes one if the disk has room.
+func (d *Driver) addPrepared(ctx context.Context, p prepared, templateDir string, template uint64) error {
+	enough, err := d.hasRoom(p.dir)
+	if err != nil {
+		return err
+	}
+	if !enough {
+		return fmt.Errorf("the file system of %s is nearly full", p.dir)
+	}
+	return p.add(ctx, templateDir, template)
+}

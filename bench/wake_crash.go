@@ -45,10 +45,12 @@ func (r *wakeResult) measureCrashes(ctx context.Context, d *dev) error {
 		began := time.Now()
 		for {
 			err := firstRow(ctx, tenant.URL)
-			if err == nil {
+			if now := d.cluster(id).PID(); err == nil && now != 0 && now != pid {
 				break
 			}
-			// A backend may outlive its postmaster by a moment and tell a client so.
+			if err == nil {
+				continue // a backend has outlived its postmaster by a moment
+			}
 			r.RecoveryErrors = append(r.RecoveryErrors, err.Error())
 			if ctx.Err() != nil || time.Since(began) > time.Minute {
 				return err

@@ -13,7 +13,7 @@ TIMEOUT  = 10m
 RACE = $$(echo '\#include <stdlib.h>' | $$(go env CC) -E - >/dev/null 2>&1 && echo -race)
 
 .DEFAULT_GOAL := build
-.PHONY: build run test check fuzz bench
+.PHONY: build run test check fuzz bench bench-wake
 
 ## build: bin/postern, static, with no path of this machine in it
 build:
@@ -41,6 +41,10 @@ check:
 ## bench: every figure beside PgBouncer's (half an hour or more)
 bench:
 	go run ./bench proxy $(BENCH)
+
+## bench-wake: what waking, sleeping and idling cost (a quarter of an hour, 4 GB of disk)
+bench-wake:
+	go run ./bench wake -svg bench-wake.svg $(BENCH)
 
 ## fuzz: every fuzz target for FUZZTIME
 fuzz:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -53,14 +54,14 @@ func threads(pid int) []int {
 	return numbers(filepath.Join("/proc", strconv.Itoa(pid), "task"))
 }
 
-// children lists the processes that a process has started itself.
-func children(pid int) (found []int) {
+// children lists the processes that these processes have started themselves.
+func children(of ...int) (found []int) {
 	for _, candidate := range numbers("/proc") {
 		text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(candidate), "stat"))
 		if err != nil {
 			continue // it is gone
 		}
-		if s, err := parseStat(string(text)); err == nil && s.parent == pid {
+		if s, err := parseStat(string(text)); err == nil && slices.Contains(of, s.parent) {
 			found = append(found, candidate)
 		}
 	}

@@ -43,6 +43,7 @@ func (c consumption) since(before consumption) consumption {
 
 // stat is part of /proc/PID/stat, proc_pid_stat(5).
 type stat struct {
+	state        string // "Z" is a zombie
 	parent       int
 	user, system uint64 // ticks
 }
@@ -54,7 +55,7 @@ func parseStat(text string) (stat, error) {
 	if end < 0 || len(fields) < 13 {
 		return stat{}, errors.New("read stat of process: too short")
 	}
-	var s stat
+	s := stat{state: fields[0]}
 	var err1, err2, err3 error
 	s.parent, err1 = strconv.Atoi(fields[1])
 	s.user, err2 = strconv.ParseUint(fields[11], 10, 64)

@@ -12,7 +12,7 @@ func TestParseStat(t *testing.T) {
 	t.Parallel()
 	const rest = " S 17 42 42 0 -1 4194304 100 0 0 0 30 10 0 0 20 0 8 0 12345 1000 200"
 	got, err := parseStat("42 (odd) name (x)" + rest)
-	if want := (stat{parent: 17, user: 30, system: 10}); err != nil || got != want {
+	if want := (stat{state: "S", parent: 17, user: 30, system: 10}); err != nil || got != want {
 		t.Errorf("%+v, %v; want %+v", got, err, want)
 	}
 	if share := got.userShare(time.Second); share != 750*time.Millisecond {

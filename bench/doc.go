@@ -6,7 +6,8 @@
 //	go run ./bench proxy -quick -scenario 'select-simple'
 //	go run ./bench proxy -o json -svg plot.svg > result.json
 //	go run ./bench show result.json   # the tables of a result that was kept
-//	go run ./bench wake               # create, wake and suspend against a start by hand
+//	go run ./bench wake               # create, wake, suspend and sleep against a start by hand
+//	go run ./bench wake -quick -svg plot.svg
 //
 // It runs real programs in a directory of its own and ends and removes
 // everything, also after an interrupt. The bars that it prints beside the

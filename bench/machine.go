@@ -15,6 +15,8 @@ type machine struct {
 	Kernel string `json:"kernel"`
 	Go     string `json:"go"`
 	Load   string `json:"load"` // when the run began: 1, 5 and 15 minutes
+	// LoadAfter is the load when it ended, where that was read.
+	LoadAfter string `json:"load_after,omitempty"`
 }
 
 func thisMachine() machine {

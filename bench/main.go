@@ -19,7 +19,7 @@ var benchmarks = map[string]func(ctx context.Context, args []string) error{
 
 const usage = `usage: bench proxy [flags]    relay and pool beside PostgreSQL alone and PgBouncer
        bench show FILE        print a result that "proxy -o json" wrote
-       bench wake [flags]     create, wake and suspend beside a start by hand
+       bench wake [flags]     create, wake, suspend, idle and sleep beside a start by hand
 "bench proxy -help" and "bench wake -help" list the flags.
 `
 

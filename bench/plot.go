@@ -16,14 +16,15 @@ type point struct {
 	spread  spread
 }
 
-// panel is one of the two diagrams side by side.
+// panel is a diagram.
 type panel struct {
 	title string
+	below string // what the numbers below count
 	left  float64
 	lines []curve
 }
 
-// curve is a peer's points.
+// curve is a peer's points, or one figure's.
 type curve struct {
 	peer, colour string
 	points       []point
@@ -39,8 +40,8 @@ const (
 // second by clients.
 func writePlot(w io.Writer, r *result) error {
 	panels := []panel{
-		{title: "CPU of the proxy per transaction, µs", left: 60, lines: curves(r, cpu)},
-		{title: "transactions per second", left: 460, lines: curves(r, perSecond)},
+		{title: "CPU of the proxy per transaction, µs", below: "clients", left: 60, lines: curves(r, cpu)},
+		{title: "transactions per second", below: "clients", left: 460, lines: curves(r, perSecond)},
 	}
 	if len(panels[0].lines) == 0 {
 		return errors.New("draw plot: no select was measured")
@@ -114,7 +115,7 @@ func (p panel) draw(svg *strings.Builder) {
 	for _, n := range clients {
 		fmt.Fprintf(svg, `<text x="%.1f" y="%.0f" text-anchor="middle">%d</text>`+"\n", x(n), plotTop+plotHeight+18, n)
 	}
-	fmt.Fprintf(svg, `<text x="%.0f" y="%.0f" text-anchor="end">clients</text>`+"\n", p.left+plotWidth, plotTop+plotHeight+36)
+	fmt.Fprintf(svg, `<text x="%.0f" y="%.0f" text-anchor="end">%s</text>`+"\n", p.left+plotWidth, plotTop+plotHeight+36, p.below)
 	for i, c := range p.lines {
 		var path []string
 		for _, point := range c.points {
@@ -124,9 +125,12 @@ func (p panel) draw(svg *strings.Builder) {
 				px, px, y(point.spread.Min), y(point.spread.Max), c.colour, px, y(point.spread.Median), c.colour)
 		}
 		fmt.Fprintf(svg, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"/>`+"\n", strings.Join(path, " "), c.colour)
-		fmt.Fprintf(svg, `<text x="%.0f" y="%.0f" fill="%s">%s</text>`+"\n", p.left+float64(i)*90, plotTop+plotHeight+36, c.colour, c.peer)
+		fmt.Fprintf(svg, `<text x="%.0f" y="%.0f" fill="%s">%s</text>`+"\n", p.left+float64(i)*p.legend(), plotTop+plotHeight+36, c.colour, c.peer)
 	}
 }
+
+// legend is how far apart the names of the curves stand.
+func (p panel) legend() float64 { return 180 / float64(max(2, len(p.lines))) }
 
 // niceStep is a distance of 1, 2 or 5 times a power of ten that divides an axis
 // up to most into about five.

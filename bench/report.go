@@ -110,10 +110,10 @@ func number(x float64) string {
 	return strconv.FormatFloat(x, 'f', digits, 64)
 }
 
-// writeSummary prints the targets, and what all of it was measured with.
-func writeSummary(w io.Writer, r *result) {
-	fmt.Fprintf(w, "\n%-4s %-34s %6s %6s %-20s %s\n", "", "ratios to PgBouncer; * absolute", "bar", "goal", "seen", "")
-	for _, v := range r.Targets {
+// writeVerdicts prints targets, each with what was seen of it.
+func writeVerdicts(w io.Writer, title string, verdicts []verdict) {
+	fmt.Fprintf(w, "\n%-4s %-34s %6s %6s %-20s %s\n", "", title, "bar", "goal", "seen", "")
+	for _, v := range verdicts {
 		sign, goal, seen, what := "≤", "", "", v.What
 		if v.Least {
 			sign = "≥"
@@ -129,6 +129,11 @@ func writeSummary(w io.Writer, r *result) {
 		}
 		fmt.Fprintf(w, "%-4s %-34s %6s %6s %-20s %s\n", v.Line, what, sign+number(v.Bar), goal, seen, v.Word)
 	}
+}
+
+// writeSummary prints the targets, and what all of it was measured with.
+func writeSummary(w io.Writer, r *result) {
+	writeVerdicts(w, "ratios to PgBouncer; * absolute", r.Targets)
 	o := r.Options
 	fmt.Fprintf(w, "\nPostgreSQL %s, PgBouncer %s, Postern with engine %s, Go %s\n",
 		r.Versions["postgresql"], cmp.Or(r.Versions[pgbouncer], "not found"), cmp.Or(o.Engine, "by default"), r.Machine.Go)

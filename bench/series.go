@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -10,8 +9,8 @@ import (
 
 // series is one figure, measured many times.
 type series struct {
-	Name   string
-	Millis []float64
+	Name   string    `json:"name"`
+	Millis []float64 `json:"millis"`
 }
 
 func (s *series) add(d time.Duration) {
@@ -27,15 +26,23 @@ func (s *series) quantile(q float64) float64 {
 	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
 }
 
-// reportSeries prints each series beside the base.
-func reportSeries(w io.Writer, format string, base *series, all ...*series) error {
-	if format == "json" {
-		return json.NewEncoder(w).Encode(append([]*series{base}, all...))
+// over divides every figure by a base.
+func (s *series) over(base float64) spread {
+	figures := make([]float64, 0, len(s.Millis))
+	for _, figure := range s.Millis {
+		figures = append(figures, figure/base)
 	}
-	fmt.Fprintf(w, "%-28s %4s %8s %8s %8s %8s %8s\n", "milliseconds", "n", "min", "median", "p90", "max", "ratio")
+	return spreadOf(figures)
+}
+
+// writeSeries prints each series beside the base.
+func writeSeries(w io.Writer, base *series, all ...*series) {
+	fmt.Fprintf(w, "%-32s %4s %8s %8s %8s %8s %8s %8s\n", "milliseconds", "n", "min", "median", "p90", "p99", "max", "ratio")
 	for _, s := range append([]*series{base}, all...) {
-		fmt.Fprintf(w, "%-28s %4d %8.1f %8.1f %8.1f %8.1f %8.2f\n", s.Name, len(s.Millis),
-			s.quantile(0), s.quantile(.5), s.quantile(.9), s.quantile(1), s.quantile(.5)/base.quantile(.5))
+		if len(s.Millis) == 0 {
+			continue
+		}
+		fmt.Fprintf(w, "%-32s %4d %8.1f %8.1f %8.1f %8.1f %8.1f %8.2f\n", s.Name, len(s.Millis),
+			s.quantile(0), s.quantile(.5), s.quantile(.9), s.quantile(.99), s.quantile(1), s.quantile(.5)/base.quantile(.5))
 	}
-	return nil
 }

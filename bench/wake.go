@@ -2,121 +2,73 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
+	"encoding/json"
 	"fmt"
+	"io"
 	"os"
-	"path/filepath"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
-	"postern/catalog/api"
 	"postern/wake/postgres"
 )
 
 // benchWake times what a user waits for when a tenant is made, woken and
-// suspended. Its base is the same postgres on the same data directory, started
-// by hand until SELECT 1 has answered on its Unix socket.
-func benchWake(ctx context.Context, args []string) (err error) {
-	flags := flag.NewFlagSet("wake", flag.ExitOnError)
-	n := flags.Int("n", 20, "how often each is measured")
-	format := flags.String("o", "table", "table or json")
-	pgBin := flags.String("pg-bin", "", "PostgreSQL's programs (default: looked for)")
-	flags.Parse(args)
-
-	installations, err := postgres.Find(ctx, postgres.Search{BinDir: *pgBin})
+// suspended, alone and among many, and reads what tenants cost while they idle
+// and while they sleep. Its base is the same postgres on the same data
+// directory, started by hand until SELECT 1 has answered on its Unix socket.
+func benchWake(ctx context.Context, args []string) error {
+	o, err := parseWakeOptions(args, os.Stderr)
 	if err != nil {
 		return err
 	}
-	installation := installations[0]
-	d, err := startDev(ctx, installation.BinDir)
+	installations, err := postgres.Find(ctx, postgres.Search{BinDir: o.PGBin})
+	if err != nil {
+		return err
+	}
+	r := &wakeResult{
+		Began: time.Now().UTC().Format(time.RFC3339), Machine: thisMachine(), Options: o,
+		PostgreSQL: installations[0].Version,
+	}
+	if err := r.measure(ctx, installations[0]); err != nil {
+		return err
+	}
+	r.Machine.LoadAfter = loadAverage()
+	r.Targets = judgeWake(r)
+	if o.SVG != "" {
+		if err := writeFile(o.SVG, func(w io.Writer) error { return writeWakePlot(w, r) }); err != nil {
+			return err
+		}
+	}
+	if o.Format == "json" {
+		encoder := json.NewEncoder(os.Stdout)
+		encoder.SetIndent("", " ")
+		return encoder.Encode(r)
+	}
+	writeWakeResult(os.Stdout, r)
+	return nil
+}
+
+// measure fills the result, one thing after the other: nothing else of the
+// benchmark runs meanwhile.
+func (r *wakeResult) measure(ctx context.Context, installation postgres.Installation) error {
+	d, err := startDev(ctx, installation, "POSTERN_WAKE_PROCESS_PREPARED=0", "POSTERN_WAKE_PROCESS_SPARES=0")
 	if err != nil {
 		return err
 	}
 	defer d.stop()
-	fmt.Fprintf(os.Stderr, "PostgreSQL %s\n", installation.Version)
-
-	byHand := &series{Name: "start by hand, first row"}
-	stopByHand := &series{Name: "stop by hand"}
-	create := &series{Name: "create, first row"}
-	wake := &series{Name: "asleep, first row"}
-	suspend := &series{Name: "suspend"}
-	for i := range *n {
-		id := fmt.Sprintf("bench-%d", i)
-		began := time.Now()
-		tenant, err := d.client.CreateTenant(ctx, api.CreateTenant{ID: id})
-		if err != nil {
-			return err
-		}
-		if err := firstRow(ctx, tenant.URL); err != nil {
-			return err
-		}
-		create.add(time.Since(began))
-		if err := d.timeSuspend(ctx, id, suspend); err != nil {
-			return err
-		}
-		if err := d.handStart(ctx, installation, id, byHand, stopByHand); err != nil {
-			return err
-		}
-		began = time.Now()
-		if err := firstRow(ctx, tenant.URL); err != nil {
-			return err
-		}
-		wake.add(time.Since(began))
-		if err := d.timeSuspend(ctx, id, suspend); err != nil {
-			return err
-		}
-		if _, err := d.client.DeleteTenant(ctx, id, true); err != nil {
-			return err
+	for _, step := range []struct {
+		what    string
+		measure func(context.Context, *dev) error
+	}{
+		{"create, wake and suspend", r.measureSingle},
+		{"kill -9", r.measureCrashes},
+		{"many at once", r.measureCrowd}, // leaves its tenants asleep
+		{"asleep", r.measureAsleep},
+	} {
+		fmt.Fprintln(os.Stderr, "bench:", step.what)
+		if err := step.measure(ctx, d); err != nil {
+			return fmt.Errorf("measure %s: %w", step.what, err)
 		}
 	}
-	return reportSeries(os.Stdout, *format, byHand, create, wake, suspend, stopByHand)
-}
-
-// firstRow connects and asks for a row.
-func firstRow(ctx context.Context, dsn string) error {
-	conn, err := pgx.Connect(ctx, dsn)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
-	var one int
-	return conn.QueryRow(ctx, "select 1").Scan(&one)
-}
-
-func (d *dev) timeSuspend(ctx context.Context, id string, s *series) error {
-	began := time.Now()
-	_, err := d.client.SuspendTenant(ctx, id, api.SuspendTenant{})
-	s.add(time.Since(began))
-	return err
-}
-
-// handStart starts the sleeping tenant's postgres as a person would, and stops
-// it again.
-func (d *dev) handStart(ctx context.Context, installation postgres.Installation, id string, start, stop *series) error {
-	home := filepath.Join(d.dataDir, "tenants", id)
-	var user postgres.User
-	if os.Geteuid() == 0 {
-		var err error
-		if user, err = postgres.LookupUser("postgres"); err != nil {
-			return err
-		}
-	}
-	cluster := &postgres.Cluster{
-		Installation: installation, User: user,
-		DataDir: filepath.Join(home, "data"), SocketDir: home, LogFile: filepath.Join(home, "postgres.log"),
-	}
-	began := time.Now()
-	instance, err := cluster.Start(ctx)
-	if err != nil {
-		return err
-	}
-	defer instance.Release()
-	err = firstRow(ctx, fmt.Sprintf("host='%s' user=postgres dbname=postgres sslmode=disable", home))
-	start.add(time.Since(began))
-	began = time.Now()
-	err = errors.Join(err, instance.Stop(ctx, postgres.Fast))
-	stop.add(time.Since(began))
-	return err
+	d.stop()
+	return r.measurePrepared(ctx, installation)
 }

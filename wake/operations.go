@@ -205,11 +205,12 @@ func SyncRoles(ctx context.Context, store catalog.Store, id catalog.TenantID, ro
 // failed notes a failure and returns what the waiters are told.
 func (g *Gate) failed(id catalog.TenantID, err error) error {
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	e := g.entries[id]
 	wait := backoff(e.failures)
 	e.failures++
 	e.retryAt, e.failure = time.Now().Add(wait), err
+	g.mu.Unlock()
+	g.config.Log.Warn("tenant could not be woken", "tenant", id, "error", err, "retry_after", wait)
 	return &UnreadyError{Phase: "waking", RetryAfter: wait, Err: err}
 }
 

@@ -87,7 +87,8 @@ func (c *Cluster) endWorkers(ctx context.Context) error {
 // markStale makes Postgres take a lock file for what it is: one that a dead
 // postmaster has left. Postgres itself refuses to start if its process number
 // is in use again, by whatever process of the user, as is usual when a container
-// starts anew and all numbers repeat. So the number becomes this process's own,
+// starts anew and all numbers repeat; or still in use, by a zombie whose parent
+// has not waited for it. So the number becomes this process's own,
 // which Postgres, as its child, knows to be none of a postmaster; the rest of
 // the file, and what Postgres checks by it, stays.
 func (c *Cluster) markStale(dirName, name string) error {
@@ -108,7 +109,7 @@ func (c *Cluster) markStale(dirName, name string) error {
 	}
 	number, rest, _ := strings.Cut(string(b), "\n")
 	pid, err := strconv.Atoi(strings.TrimSpace(number))
-	if err != nil || !alive(pid) {
+	if err != nil || errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
 		return nil // Postgres knows what to do with it
 	}
 	if err := c.User.WriteFile(dir, name, strconv.Itoa(os.Getpid())+"\n"+rest); err != nil {

@@ -120,7 +120,7 @@ type Pool struct {
 	// the other. Default: "transaction".
 	PoolMode string `toml:"pool_mode" oneof:"session,transaction" live:"true"`
 	// DefaultPoolSize is the most server connections of one tenant, role, database
-	// and set of startup settings in transaction mode; 0 = unlimited. Default: 20.
+	// and, in transaction mode, set of startup settings; 0 = unlimited. Default: 20.
 	DefaultPoolSize int `toml:"default_pool_size" live:"true"`
 	// MinPoolSize is how many of those that were opened stay open while the tenant
 	// is awake. Default: 0.
@@ -130,8 +130,8 @@ type Pool struct {
 	ReservePoolSize int `toml:"reserve_pool_size" live:"true"`
 	// ReservePoolTimeout is how long is too long. Default: 5s.
 	ReservePoolTimeout Duration `toml:"reserve_pool_timeout" live:"true"`
-	// MaxDBConnections is the most server connections of one tenant in transaction
-	// mode, over all its roles and databases; 0 = unlimited. (PgBouncer:
+	// MaxDBConnections is the most server connections of one tenant, over all its
+	// roles and databases, but for replication; 0 = unlimited. (PgBouncer:
 	// max_db_connections.) Default: 0.
 	MaxDBConnections int `toml:"max_db_connections" live:"true"`
 	// MaxServerConnections is the most of all tenants together. Each has a share
@@ -160,8 +160,9 @@ type Pool struct {
 	// Pin keeps a client on its server connection while it has state there that
 	// cannot be replayed; false loses the state, as PgBouncer does. Default: true.
 	Pin bool `toml:"pin" live:"true"`
-	// Reset is when DISCARD ALL cleans a server connection: after "pinned" use
-	// only, at a "change" of client, or "always". Default: "pinned".
+	// Reset is when DISCARD ALL cleans a server connection in transaction mode: after
+	// "pinned" use only, at a "change" of client, or "always". In session mode it
+	// always does. Default: "pinned".
 	Reset string `toml:"reset" oneof:"pinned,change,always" live:"true"`
 }
 

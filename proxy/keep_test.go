@@ -98,6 +98,8 @@ const traces = `select concat_ws(', ',
 
 // In session mode the second of two clients waits for the only server connection,
 // and finds nothing of the first one's on it.
+//
+// Promises: K7.
 func TestSessionModeIsPooled(t *testing.T) {
 	t.Parallel()
 	pgtest.EachVersion(t, func(t *testing.T, major int) {

@@ -29,7 +29,7 @@ type Server struct {
 	waits     sync.Pool // of *queued
 	accounts  accounts
 	numbers   atomic.Uint64 // of sessions, the last that was given
-	// activeServers counts server connections that a client in transaction mode has.
+	// activeServers counts server connections that a client has of the pools.
 	activeServers prometheus.Gauge
 
 	// current is the settings in effect, replaced under reconfiguring.

@@ -51,7 +51,7 @@ func startDev(ctx context.Context, installation postgres.Installation, variables
 		return nil, err
 	}
 	command := exec.Command(program, "dev", "--data-dir", d.dataDir, "--listen", address, "--http", "127.0.0.1:0", "--pg-bin", installation.BinDir)
-	command.Env = append(withoutSettings(os.Environ()), "POSTERN_LOG_LEVEL=warn")
+	command.Env = append(withoutSettings(os.Environ()), "POSTERN_LOG_LEVEL=error")
 	command.Env = append(command.Env, variables...)
 	command.Stderr = os.Stderr
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt is for the benchmark alone

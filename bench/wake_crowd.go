@@ -27,14 +27,25 @@ func (r *wakeResult) measureCrowd(ctx context.Context, d *dev) error {
 	if _, err := d.client.SuspendTenant(ctx, "demo", api.SuspendTenant{}); err != nil {
 		return err
 	}
-	var err error
-	if r.Before, err = d.readPostern(ctx, r.idle()); err != nil {
-		return err
-	}
-	tenants, err := d.makeAsleep(ctx, r.Options.Crowd)
+	// What Postern keeps for crowds as such is there before it is read.
+	tenants, err := d.makeAsleep(ctx, 0, r.half())
 	if err != nil {
 		return err
 	}
+	if _, failures := wakeAtOnce(ctx, tenants); len(failures) > 0 {
+		return failures[0]
+	}
+	if err := d.suspendAll(ctx, tenants); err != nil {
+		return err
+	}
+	if r.HalfAsleep, err = d.readPostern(ctx, r.idle()); err != nil {
+		return err
+	}
+	others, err := d.makeAsleep(ctx, r.half(), r.Options.Crowd)
+	if err != nil {
+		return err
+	}
+	tenants = append(tenants, others...)
 	r.Storm.Name = fmt.Sprintf("%d at once, the last row", len(tenants))
 	r.StormClients.Name = fmt.Sprintf("%d at once, each first row", len(tenants))
 	for storm := range r.Options.Storms {
@@ -103,14 +114,15 @@ func (r *wakeResult) measureCrowdOf(ctx context.Context, d *dev, size int, tenan
 	return nil
 }
 
-// makeAsleep makes tenants that have been used and sleep.
-func (d *dev) makeAsleep(ctx context.Context, count int) ([]*api.Tenant, error) {
-	tenants := make([]*api.Tenant, count)
+// makeAsleep makes the tenants from one number to below another; they have been
+// used and sleep.
+func (d *dev) makeAsleep(ctx context.Context, from, to int) ([]*api.Tenant, error) {
+	tenants := make([]*api.Tenant, to-from)
 	work, ctx := errgroup.WithContext(ctx)
 	work.SetLimit(2)
 	for i := range tenants {
 		work.Go(func() (err error) {
-			id := fmt.Sprintf("crowd-%d", i)
+			id := fmt.Sprintf("crowd-%d", from+i)
 			if tenants[i], err = d.client.CreateTenant(ctx, api.CreateTenant{ID: id}); err != nil {
 				return err
 			}

@@ -34,8 +34,8 @@ type wakeResult struct {
 	Crowds          []crowdWakes `json:"crowds"`
 
 	Awake       idleTenants `json:"awake"`
-	Before      idlePostern `json:"before"`       // Postern without the crowd
-	CrowdAsleep idlePostern `json:"crowd_asleep"` // with the crowd, which was used
+	HalfAsleep  idlePostern `json:"half_asleep"`  // Postern with half of the crowd, which was used
+	CrowdAsleep idlePostern `json:"crowd_asleep"` // with all of it
 	AllAsleep   idlePostern `json:"all_asleep"`   // with tenants besides that never were
 
 	Targets []verdict `json:"targets"`
@@ -50,9 +50,13 @@ func (r *wakeResult) stormLeast() float64 {
 	return float64(r.Options.Crowd) * r.WakeCPU.quantile(.5) / float64(r.Machine.Cores)
 }
 
-// usedKiB is Postern's memory for a tenant that was used and sleeps.
+// half of the crowd comes first.
+func (r *wakeResult) half() int { return r.Options.Crowd / 2 }
+
+// usedKiB is Postern's memory for a tenant that was used and sleeps: what the
+// other half of the crowd adds.
 func (r *wakeResult) usedKiB() float64 {
-	return (r.CrowdAsleep.Heap - r.Before.Heap) / 1024 / float64(r.Options.Crowd)
+	return (r.CrowdAsleep.Heap - r.HalfAsleep.Heap) / 1024 / float64(r.Options.Crowd-r.half())
 }
 
 // writeWakeResult prints all of it.
@@ -81,8 +85,8 @@ func writeWakeResult(w io.Writer, r *wakeResult) {
 		what string
 		seen idlePostern
 	}{
-		{"before", r.Before},
-		{fmt.Sprintf("%d used ones asleep", r.Options.Crowd), r.CrowdAsleep},
+		{fmt.Sprintf("%d used tenants asleep", r.half()), r.HalfAsleep},
+		{fmt.Sprintf("%d used tenants asleep", r.Options.Crowd), r.CrowdAsleep},
 		{fmt.Sprintf("and %d never used", r.Options.Records), r.AllAsleep},
 	} {
 		fmt.Fprintf(w, "Postern, %s: heap %s KiB, memory %s MiB, %s ms/s of CPU\n",

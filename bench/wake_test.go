@@ -21,12 +21,12 @@ func woken() *wakeResult {
 		Storm:       series{Millis: []float64{120}},
 		Recovery:    series{Millis: []float64{100}},
 		Awake:       idleTenants{Tenants: 10, MiB: 11, CPU: .1},
-		Before:      idlePostern{Heap: 1 << 20, CPU: 1},
-		AllAsleep:   idlePostern{Heap: 2 << 20, CPU: 1.2},
+		HalfAsleep:  idlePostern{Heap: 1 << 20, CPU: 1},
+		AllAsleep:   idlePostern{Heap: 2 << 20, CPU: .3},
 		Crowds:      []crowdWakes{{1, series{Millis: []float64{42}}}, {2, series{Millis: []float64{50, 60}}}},
 		StormFailed: 1,
 	}
-	r.CrowdAsleep = idlePostern{Heap: r.Before.Heap + 10<<10}
+	r.CrowdAsleep = idlePostern{Heap: r.HalfAsleep.Heap + 10<<10}
 	r.Targets = judgeWake(r)
 	return r
 }
@@ -50,7 +50,7 @@ func TestJudgeWake(t *testing.T) {
 		"W7 awake and idle: MiB":               "not met",
 		"W7 awake and idle: CPU, ms/s":         "met",
 		"W8 asleep: KiB in Postern":            "met",
-		"W8 CPU for 15 asleep, ms/s":           "met",
+		"W8 CPU of Postern, 15 asleep, ms/s":   "met",
 		"W3 create, first row: warm spare":     "not measured: -spares",
 	} {
 		if words[what] != want {

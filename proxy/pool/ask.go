@@ -39,7 +39,7 @@ func (s *Server) Ask(ctx context.Context, sql string, early []byte) (rows [][]*s
 
 // Prepare sends a Parse message, and is like Ask besides.
 func (s *Server) Prepare(ctx context.Context, parse, early []byte) (asides []byte, err error) {
-	a := answer{server: s}
+	a := answer{server: s, prepares: true}
 	sync := []byte{wire.MsgSync, 0, 0, 0, 4}
 	if err := s.obey(ctx, func() error { return a.exchange(slices.Concat(parse, sync), early) }); err != nil {
 		return a.asides, fmt.Errorf("prepare a statement: %w", err)
@@ -58,12 +58,13 @@ type QueryError struct {
 
 func (e *QueryError) Error() string { return "statement fails: " + e.text }
 
-// answer is what a server says to one simple query.
+// answer is what a server says to one simple query, or a Parse.
 type answer struct {
 	server   *Server
 	rows     [][]*string
 	asides   []byte
 	notified bool // something in asides comes from a LISTEN
+	prepares bool // it is to a Parse
 	failure  *QueryError
 }
 
@@ -108,8 +109,12 @@ func (a *answer) read(r *reader) error {
 // take is for one message before ReadyForQuery.
 func (a *answer) take(kind byte, message []byte) error {
 	switch kind {
-	case wire.MsgRowDescription, wire.MsgCommandComplete, wire.MsgEmptyQueryResponse, wire.MsgParseComplete:
+	case wire.MsgRowDescription, wire.MsgCommandComplete, wire.MsgEmptyQueryResponse:
 		return nil
+	case wire.MsgParseComplete:
+		if a.prepares {
+			return nil
+		}
 	case wire.MsgDataRow:
 		return a.row(message[wire.HeaderSize:])
 	case wire.MsgErrorResponse:

@@ -207,7 +207,7 @@ func TestWorkKeepsAwake(t *testing.T) {
 		"pin":         {begin: []string{"listen news"}, end: []string{"unlisten news"}, because: "pinned by listen since"},
 		"statement":   {begin: []string{"select pg_sleep(4)"}, because: "at work since"},
 		"prepared":    {begin: []string{"begin; select txid_current(); prepare transaction 'later'"}, end: []string{"rollback prepared 'later'"}, because: "prepared transaction later"},
-		"session":     {begin: []string{"select 1"}, because: "session mode since", mode: "?options=pool_mode%3Dsession"},
+		"session":     {begin: []string{"prepare p as select 1"}, because: "pinned by prepared since", mode: "?options=pool_mode%3Dsession"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -240,6 +240,20 @@ func TestWorkKeepsAwake(t *testing.T) {
 			}
 			a.fallsAsleep(t)
 		})
+	}
+}
+
+// TestSessionModeSleeps: a client in session mode with nothing but settings stays
+// connected while its tenant sleeps, and has them afterwards.
+func TestSessionModeSleeps(t *testing.T) {
+	t.Parallel()
+	d := startDev(t, idleTimeout)
+	acme := d.createTenant(t, "acme")
+	conn := connect(t, acme.dsn()+"?options=pool_mode%3Dsession")
+	execute(t, conn, "set my.own = 'mine'")
+	for range 2 {
+		acme.fallsAsleep(t)
+		execute(t, conn, "do $$begin assert current_setting('my.own') = 'mine'; end$$")
 	}
 }
 

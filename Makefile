@@ -37,6 +37,7 @@ check:
 	go tool staticcheck ./...
 	@test -n "$(RACE)" || echo "make: no C compiler with libc's headers: the tests run without the race detector"
 	go test $(RACE) -count=1 -timeout=$(TIMEOUT) ./...
+	POSTERN_TEST_ENGINE=goroutine go test $(RACE) -count=1 -timeout=$(TIMEOUT) -run=Transcripts ./proxy
 
 ## bench: every figure beside PgBouncer's (half an hour or more)
 bench:

@@ -116,7 +116,7 @@ func newWorldAt(t *testing.T, address, verifier string, change func(*proxy.Confi
 		},
 	}
 	if os.Getenv("POSTERN_TEST_ENGINE") != "goroutine" { // where there is an event loop
-		loop, err := engine.NewLoop(engine.LoopConfig{Idle: func(lease any) { lease.(*pool.Lease).Inspect() }})
+		loop, err := engine.NewLoop(engine.LoopConfig{Loops: 2, Idle: func(lease any) { lease.(*pool.Lease).Inspect() }})
 		if err == nil {
 			t.Cleanup(loop.Close)
 			config.Loop = loop

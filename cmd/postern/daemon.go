@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -256,7 +257,12 @@ func newLoop(setting string) (*engine.Loop, error) {
 	if setting == "goroutine" {
 		return nil, nil
 	}
-	loop, err := engine.NewLoop(engine.LoopConfig{Idle: func(lease any) { lease.(*pool.Lease).Inspect() }})
+	loop, err := engine.NewLoop(engine.LoopConfig{
+		// A tenant's clients share one. The other half of the processors is for the
+		// logins, and for PostgreSQL where it is on the same machine.
+		Loops: max(1, runtime.GOMAXPROCS(0)/2),
+		Idle:  func(lease any) { lease.(*pool.Lease).Inspect() },
+	})
 	switch {
 	case err != nil && setting == "auto":
 		return nil, nil

@@ -320,15 +320,16 @@ func (s *Suspender) inspect(a *awakeTenant, now time.Time) (idleTenant, bool) {
 }
 
 // obstructed is for a tenant that somebody has kept awake for longer than its
-// timeout: whoever does so by pins alone is ended in time. It returns when to look
+// timeout: whoever can be is parked, and who does so by pins alone is ended in time. It returns when to look
 // again.
 func (s *Suspender) obstructed(a *awakeTenant, use Use, since time.Time, timeout, pins time.Duration) time.Duration {
+	if s.config.Clients.Park(a.tenant, timeout) {
+		return minIdle // they are gone by then, or pinned
+	}
 	if use.Working {
 		s.tell(a, since)
 	}
 	switch {
-	case s.config.Clients.Park(a.tenant, timeout):
-		return minIdle // they are gone by then, or pinned
 	case pins > 0 && s.config.Clients.EndPinned(a.tenant, pins):
 		s.config.Log.Info("ended idle sessions that kept a tenant awake", "tenant", a.tenant.ID, "idle", pins)
 		return minIdle

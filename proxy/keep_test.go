@@ -200,6 +200,7 @@ func TestSessionModeClientLeaves(t *testing.T) {
 		leave func(t *testing.T, c *pgtest.Client)
 		rows  string // in the table kept
 		fresh bool   // the next client gets another server connection
+		any   bool   // which one depends on whether the COPY ends in time
 	}{
 		"idle":             {leave: func(_ *testing.T, c *pgtest.Client) { cut(c) }, rows: "0"},
 		"in a transaction": {leave: func(t *testing.T, c *pgtest.Client) { run(t, c, "begin", "insert into kept values (1)"); cut(c) }, rows: "0"},
@@ -242,7 +243,7 @@ func TestSessionModeClientLeaves(t *testing.T) {
 			c.ReadUntil('G')
 			c.CopyData("1\n")
 			leave(c)
-		}, rows: "0", fresh: true},
+		}, rows: "0", any: true},
 		"in a message": {leave: func(_ *testing.T, c *pgtest.Client) {
 			c.Raw([]byte{'Q', 0, 1, 0, 0, 's'})
 			c.Write()
@@ -264,7 +265,7 @@ func TestSessionModeClientLeaves(t *testing.T) {
 			if got := value(t, next, "select count(*) from kept"); got != test.rows {
 				t.Errorf("%s rows, want %s", got, test.rows)
 			}
-			if got := value(t, next, "select pg_backend_pid()"); (got != pid) != test.fresh {
+			if got := value(t, next, "select pg_backend_pid()"); !test.any && (got != pid) != test.fresh {
 				t.Errorf("the next client has server connection %s, the first had %s", got, pid)
 			}
 		})

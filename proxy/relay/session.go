@@ -1,6 +1,8 @@
 package relay
 
 import (
+	"encoding/binary"
+
 	"postern/proxy/relay/statement"
 	"postern/proxy/wire"
 )
@@ -213,6 +215,13 @@ func (s *Session) Abandon() []byte {
 		const reason = "the client is gone\x00"
 		b = append(append(b, wire.MsgCopyFail, 0, 0, 0, 4+byte(len(reason))), reason...)
 		s.pending.sentCopyEnd()
+	}
+	if s.pending.unsynced && !s.pending.skipping && len(b) == 0 {
+		// The Sync would commit what the client might have gone on with. PostgreSQL rolls
+		// it back: so it has to fail.
+		b = binary.BigEndian.AppendUint32(append(b, wire.MsgExecute), uint32(4+len(absentName)+1+4))
+		b = append(append(b, absentName...), 0, 0, 0, 0, 0)
+		s.pending.sentExtended()
 	}
 	if s.pending.unsynced || s.pending.skipping || s.pending.doubt {
 		b = append(b, wire.MsgSync, 0, 0, 0, 4)

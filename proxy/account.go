@@ -67,25 +67,32 @@ type accountKey struct {
 	carrier  string
 	// own is what pool does not say of the settings.
 	own string
+	// disregarded is dialer's, which a reload may have changed.
+	disregarded bool
 	// key is the client's, which two passwords do not share.
 	key [32]byte
 }
 
-func (a *account) sharedBy(clientKey []byte) accountKey {
+func (a *account) sharedBy(clientKey []byte, disregarded bool) accountKey {
 	k := accountKey{
 		tenant: a.tenant, pool: a.poolKey, poolMode: a.identity.PoolMode, carrier: a.identity.Carrier,
-		own: a.identity.Settings[applicationName],
+		own: a.identity.Settings[applicationName], disregarded: disregarded,
 	}
 	copy(k.key[:], clientKey)
 	return k
 }
 
-// find returns the account that is the same as a, nil if there is none. The caller
-// calls leave.
-func (r *accounts) find(a *account, clientKey []byte) *account {
+// key is that of an account that is complete.
+func (a *account) key() accountKey {
+	return a.sharedBy(a.dialer.login.Keys.ClientKey, a.dialer.disregarded)
+}
+
+// find returns the account with this key, nil if there is none. The caller calls
+// leave.
+func (r *accounts) find(key accountKey) *account {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	same := r.shared[a.sharedBy(clientKey)]
+	same := r.shared[key]
 	if same != nil {
 		same.sharers++
 	}
@@ -95,7 +102,7 @@ func (r *accounts) find(a *account, clientKey []byte) *account {
 // share returns the account to use in place of a, which is complete: one that is the
 // same, or a itself. The caller calls leave.
 func (r *accounts) share(a *account) *account {
-	key := a.sharedBy(a.dialer.login.Keys.ClientKey)
+	key := a.key()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.shared == nil {
@@ -115,7 +122,7 @@ func (r *accounts) leave(a *account) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if a.sharers--; a.sharers == 0 {
-		delete(r.shared, a.sharedBy(a.dialer.login.Keys.ClientKey))
+		delete(r.shared, a.key())
 	}
 }
 
@@ -123,7 +130,7 @@ func (r *accounts) leave(a *account) {
 func (s *session) openAccount() {
 	s.poolKey = pool.Key{Tenant: s.tenant.UID, Role: s.identity.Role, Database: s.identity.Database, Settings: s.greeting().Key()}
 	if s.looped() {
-		if same := s.server.accounts.find(s.account, s.keys.ClientKey); same != nil {
+		if same := s.server.accounts.find(s.sharedBy(s.keys.ClientKey, s.disregarded())); same != nil {
 			s.account, s.shares = same, true
 			return
 		}

@@ -111,3 +111,24 @@ func TestIgnoredApplicationNames(t *testing.T) {
 		t.Error("released under a monitor's transaction")
 	}
 }
+
+// Which applications are disregarded may change while clients of one are there.
+func TestIgnoredApplicationNamesReload(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, pgtest.Start(t, pgtest.Config{}), nil)
+	monitor := w.target().With("application_name", "monitor")
+	before := pgtest.Connect(t, monitor)
+	before.Query("select 1")
+	answered(t, before)
+	w.remembered(t)
+	counted := pgtest.Connect(t, monitor) // of the tenant's record as it is now, as the next
+	w.server.Reconfigure(proxy.Settings{IgnoreApplicationNames: []string{"monitor"}})
+	w.sleep(t)
+	ignored := pgtest.Connect(t, monitor)
+	ignored.Query("select 1")
+	if failure := firstError(t, ignored.ReadUntilReady()); failure.Code != "57P03" {
+		t.Errorf("asleep: %+v", failure)
+	}
+	counted.Query("select 1")
+	answered(t, counted)
+}

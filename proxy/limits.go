@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"postern/proxy/engine"
@@ -69,34 +70,45 @@ func (l Limits) exceeded(d engine.Doing) *wire.Error {
 // keepLimits looks after the limits until the server ends.
 func (s *Server) keepLimits() {
 	defer close(s.limitsKept)
-	canceled := make(map[*session]time.Time) // whose statement was told to end, and when
+	var errands sync.WaitGroup
+	defer errands.Wait()
+	done := make(map[*session]enforced)
 	for sleep(s.life, s.settings().Limits.pause()) {
 		if limits := s.settings().Limits; len(limits.bounds()) > 0 {
-			s.enforce(limits, canceled)
+			s.enforce(limits, done, &errands)
 		}
 	}
 }
 
-// enforce looks at every client once.
-func (s *Server) enforce(limits Limits, canceled map[*session]time.Time) {
-	for session := range canceled {
+// enforced is when a session was last told to end, or its statement.
+type enforced struct{ ended, canceled time.Time }
+
+// enforce looks at every client once. What takes time is an errand.
+func (s *Server) enforce(limits Limits, done map[*session]enforced, errands *sync.WaitGroup) {
+	for session := range done {
 		if session.over.Load() {
-			delete(canceled, session)
+			delete(done, session)
 		}
 	}
 	now := time.Now()
 	for _, session := range s.greeted() {
 		doing := session.conversation.Doing()
 		if err := limits.exceeded(doing); err != nil {
-			session.endBusy(err, doing)
+			switch {
+			case doing.Phase == engine.Idle:
+				session.conversation.EndIfIdle(err)
+			case now.Sub(done[session].ended) > cancelTimeout: // else it is being ended
+				done[session] = enforced{ended: now}
+				errands.Go(func() { session.endBusy(err, doing) })
+			}
 			continue
 		}
 		waits := doing.Phase == engine.Querying || doing.Phase == engine.Waiting
-		if limits.Query == 0 || !waits || doing.For < limits.Query || now.Sub(canceled[session]) < limits.Query {
+		if limits.Query == 0 || !waits || doing.For < limits.Query || now.Sub(done[session].canceled) < limits.Query {
 			continue
 		}
-		canceled[session] = now
-		s.tasks.Go(func() {
+		done[session] = enforced{canceled: now}
+		errands.Go(func() {
 			ctx, cancel := context.WithTimeout(s.life, cancelTimeout)
 			defer cancel()
 			session.cancelStatement(ctx, errQueryTimeout)
@@ -111,21 +123,15 @@ var errQueryTimeout = &wire.Error{
 	Hint: "The proxy's limits.query_timeout has passed.",
 }
 
-// endBusy ends a session that does something: the statement is canceled first, so
-// that it does not run on with nobody to wait for it.
+// endBusy ends a session that is in a transaction: its statement is canceled first,
+// so that it does not run on with nobody to wait for it.
 func (s *session) endBusy(err *wire.Error, doing engine.Doing) {
-	if doing.Phase == engine.Idle {
-		s.conversation.EndIfIdle(err)
-		return
+	if doing.Phase == engine.Querying {
+		ctx, cancel := context.WithTimeout(s.server.life, cancelTimeout)
+		defer cancel()
+		s.cancelStatement(ctx, err)
 	}
-	s.server.tasks.Go(func() {
-		if doing.Phase == engine.Querying {
-			ctx, cancel := context.WithTimeout(s.server.life, cancelTimeout)
-			defer cancel()
-			s.cancelStatement(ctx, err)
-		}
-		s.end(err)
-	})
+	s.end(err)
 }
 
 // greeted returns the sessions that have a conversation.

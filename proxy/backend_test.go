@@ -3,8 +3,10 @@ package proxy_test
 import (
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -19,13 +21,8 @@ import (
 // Promises: J4.
 func TestJ4NotReadyYet(t *testing.T) {
 	t.Parallel()
-	reserved, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := reserved.Addr().String()
-	reserved.Close() // so that nobody listens at first
-	w := newWorldAt(t, address, auth.NewVerifier(pgtest.Password).String(), nil)
+	reserved := reservePort(t)
+	w := newWorldAt(t, reserved.address, auth.NewVerifier(pgtest.Password).String(), nil)
 	w.gate.stop()
 	greeted := make(chan *pgtest.Client)
 	go func() {
@@ -34,10 +31,7 @@ func TestJ4NotReadyYet(t *testing.T) {
 		greeted <- c
 	}()
 	eventually(t, "it is woken", func() bool { return w.gate.count() == 1 })
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Skip("somebody else has the port now")
-	}
+	listener := reserved.listen(t)
 	var logins atomic.Int32
 	pgtest.ServeListener(t, listener, func(c *pgtest.ServerConn) {
 		if logins.Add(1) < 4 {
@@ -172,4 +166,43 @@ func TestJ2ClientsOutliveServerConnections(t *testing.T) {
 	if got := row(t, c, "show application_name"); got != `"mine"` {
 		t.Errorf("application_name is %s", got)
 	}
+}
+
+// reservedPort is a port of this test's that nobody listens on yet: whoever connects
+// is refused.
+type reservedPort struct {
+	socket  int
+	address string
+}
+
+func reservePort(t *testing.T) reservedPort {
+	t.Helper()
+	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	syscall.CloseOnExec(socket)
+	if err := syscall.Bind(socket, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	name, err := syscall.Getsockname(socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reservedPort{socket, fmt.Sprintf("127.0.0.1:%d", name.(*syscall.SockaddrInet4).Port)}
+}
+
+// listen begins to listen on it.
+func (p reservedPort) listen(t *testing.T) net.Listener {
+	t.Helper()
+	if err := syscall.Listen(p.socket, 16); err != nil {
+		t.Fatal(err)
+	}
+	file := os.NewFile(uintptr(p.socket), p.address)
+	defer file.Close() // the listener has a copy
+	listener, err := net.FileListener(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return listener
 }

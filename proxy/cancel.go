@@ -150,9 +150,9 @@ func (r *cancelRegistry) end(tenant string) {
 	}
 }
 
-// cancelStatement ends what the session waits for, with canceled, or runs. The server connection
-// stays the session's until the request has arrived, so nobody else's statement
-// can be hit.
+// cancelStatement ends what the session waits for, with canceled, or runs. The
+// server connection stays the session's until the request has arrived, so nobody
+// else's statement can be hit.
 func (s *session) cancelStatement(ctx context.Context, canceled *wire.Error) string {
 	s.mu.Lock()
 	conversation := s.conversation

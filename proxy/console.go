@@ -15,8 +15,8 @@ import (
 
 // Console leads clients to package admin: those that name no tenant and ask for
 // the database "postern", or "pgbouncer" as scripts do. Its users are its own, and
-// no tenant's (Settings.AdminUsers, StatsUsers). It is open to them whatever the state of catalog and tenants, and
-// however many clients there are.
+// no tenant's (Settings.AdminUsers, StatsUsers). It is open to them whatever the
+// state of catalog and tenants, and however many clients there are.
 type Console struct {
 	// Admin answers the commands. Required.
 	Admin *admin.Console

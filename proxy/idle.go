@@ -37,17 +37,7 @@ func (s *Server) ReleaseIdle(_ context.Context, t *catalog.Tenant, since time.Ti
 // tenant awake with 57P01, if nobody else does and all of them have been idle for
 // so long.
 func (s *Server) EndPinned(t *catalog.Tenant, idle time.Duration) bool {
-	var pinned []*session
-	for _, session := range s.sessionsOf(t.ID) {
-		if !session.conversation.Attached() {
-			continue
-		}
-		doing := session.conversation.Doing()
-		if session.pins() == 0 || doing.Phase != engine.Idle || doing.For < idle {
-			return false // and others would be ended for nothing
-		}
-		pinned = append(pinned, session)
-	}
+	pinned := s.idlers(t, idle, func(session *session) bool { return session.pins() != 0 })
 	for _, session := range pinned {
 		session.disregardLease() // its end is no work
 		session.conversation.EndIfIdle(&wire.Error{
@@ -60,6 +50,21 @@ func (s *Server) EndPinned(t *catalog.Tenant, idle time.Duration) bool {
 		})
 	}
 	return len(pinned) > 0
+}
+
+// idlers are the sessions that keep t awake, if all of them fit and have been idle
+// for so long; else none, since something would be done to them for nothing.
+func (s *Server) idlers(t *catalog.Tenant, idle time.Duration, fits func(*session) bool) (idlers []*session) {
+	for _, session := range s.sessionsOf(t.ID) {
+		if !session.conversation.Attached() {
+			continue
+		}
+		if doing := session.conversation.Doing(); !fits(session) || doing.Phase != engine.Idle || doing.For < idle {
+			return nil
+		}
+		idlers = append(idlers, session)
+	}
+	return idlers
 }
 
 // disregardLease has the tenant's idle time go on as if the server connection that

@@ -137,17 +137,7 @@ func (s *session) pins() relay.Pins {
 // tenant awake, if nobody else does and all of them have been idle for so long, and
 // reports whether there are any. Those that cannot be parked stay, and are pinned.
 func (s *Server) Park(t *catalog.Tenant, idle time.Duration) bool {
-	var idlers []*session
-	for _, session := range s.sessionsOf(t.ID) {
-		if !session.conversation.Attached() {
-			continue
-		}
-		doing := session.conversation.Doing()
-		if session.kept == nil || session.pins() != 0 || doing.Phase != engine.Idle || doing.For < idle {
-			return false // and others would be parked for nothing
-		}
-		idlers = append(idlers, session)
-	}
+	idlers := s.idlers(t, idle, func(session *session) bool { return session.kept != nil && session.pins() == 0 })
 	for _, session := range idlers {
 		session.park()
 	}

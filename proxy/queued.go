@@ -102,7 +102,8 @@ func (s *Server) newWait() *queued {
 	}
 	w := &queued{}
 	w.served = w.take
-	w.timer = time.AfterFunc(unlimited, w.timeOut)
+	w.timer = time.AfterFunc(time.Hour, w.timeOut)
+	w.timer.Stop()
 	return w
 }
 
@@ -113,6 +114,3 @@ func (s *Server) reuse(w *queued) {
 		s.waits.Put(w)
 	}
 }
-
-// unlimited is the time until what does not happen.
-const unlimited = 100 * 365 * 24 * time.Hour

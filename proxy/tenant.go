@@ -14,8 +14,8 @@ import (
 // wake.GateConfig.Release. Idle ones are closed; those that a client in
 // transaction mode has are waited for, and sessions in session mode are parked. Those
 // that must keep theirs, for replication or by pins, are ended, each as soon as it is
-// between transactions; those without one stay. When ctx ends before, those that are left stay too, and the error is
-// a *wake.BusyError. With force nothing is waited for: the backends end by
+// between transactions; those without one stay. When ctx ends before, those that are
+// left stay too, and the error is a *wake.BusyError. With force nothing is waited for: the backends end by
 // themselves, and say so to their clients.
 func (s *Server) Release(ctx context.Context, id catalog.TenantID, force bool) error {
 	s.closeIdle(ctx, id)

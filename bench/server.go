@@ -33,7 +33,7 @@ type server struct {
 func serverSettings(port int, certificate certificate) map[string]string {
 	return map[string]string{
 		"listen_addresses": "127.0.0.1", "port": strconv.Itoa(port),
-		"max_connections": "700", "shared_buffers": "512MB", "max_wal_size": "4GB",
+		"max_connections": "1000", "shared_buffers": "512MB", "max_wal_size": "4GB",
 		"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off",
 		"ssl": "on", "ssl_cert_file": certificate.certFile, "ssl_key_file": certificate.keyFile,
 		"log_min_messages": "fatal",

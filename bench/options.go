@@ -28,6 +28,7 @@ type options struct {
 	Postern   string // a program that is built already
 	Format    string
 	SVG       string
+	Profile   string // a directory for profiles of Postern's CPU
 }
 
 // pattern is a regular expression, as a flag.
@@ -76,6 +77,7 @@ func parseOptions(args []string, output io.Writer) (options, error) {
 	flags.StringVar(&o.Postern, "postern", "", "Postern's `program` (default: built from ./cmd/postern)")
 	flags.StringVar(&o.Format, "o", "table", "output `format`: table or json")
 	flags.StringVar(&o.SVG, "svg", "", "also draw a plot of the selects into this `file`")
+	flags.StringVar(&o.Profile, "profile", "", "keep a profile of Postern's CPU in each scenario in this `directory`")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}

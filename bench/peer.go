@@ -37,6 +37,7 @@ type peer struct {
 	// identity is who a client of a tenant says it is.
 	identity func(tenant int) identity
 	login    login
+	dataDir  string // Postern's
 }
 
 // identity is what a client says in its startup message.

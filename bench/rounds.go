@@ -62,7 +62,7 @@ func (l *lab) measureOnce(ctx context.Context, s scenario, name string, first bo
 			}
 		}
 	}
-	figures, err := s.workload.run(ctx, l, p, l.options.Seconds)
+	figures, err := l.profiled(ctx, s.name, p, func() (sample, error) { return s.workload.run(ctx, l, p, l.options.Seconds) })
 	if err != nil {
 		l.distrust(p)
 		return err

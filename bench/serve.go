@@ -26,7 +26,7 @@ func (b *builtPostern) start(ctx context.Context, dir string, s *server, backend
 		return nil, err
 	}
 	p := &peer{
-		name: postern, address: address, login: s.login, pool: setup.pool,
+		name: postern, address: address, login: s.login, pool: setup.pool, dataDir: filepath.Join(dir, "data"),
 		identity: func(tenant int) identity { return identity{fmt.Sprintf("%s.t%d", roleName, tenant), databaseName} },
 	}
 	tenants, configFile := filepath.Join(dir, "tenants"), filepath.Join(dir, "postern.toml")
@@ -36,7 +36,7 @@ func (b *builtPostern) start(ctx context.Context, dir string, s *server, backend
 	if err := b.configure(ctx, p, configFile, tenants, certificate); err != nil {
 		return nil, err
 	}
-	command := exec.Command(b.program, "serve", "--config", configFile, "--data-dir", filepath.Join(dir, "data"))
+	command := exec.Command(b.program, "serve", "--config", configFile, "--data-dir", p.dataDir)
 	command.Dir, command.Env = dir, withoutSettings(os.Environ())
 	if p.process, err = startProcess(postern, command, filepath.Join(dir, "log"), setup.pinned); err != nil {
 		return nil, err

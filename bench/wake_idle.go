@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"time"
@@ -121,26 +118,13 @@ var heapAlloc = regexp.MustCompile(`(?m)^# HeapAlloc = (\d+)$`)
 
 // heap lets Postern collect its garbage and returns what is left, in bytes.
 func (d *dev) heap(ctx context.Context) (float64, error) {
-	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(d.dataDir, "control.sock"))
-	}}
-	defer transport.CloseIdleConnections()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://postern/debug/pprof/heap?gc=1&debug=1", nil)
-	if err != nil {
-		return 0, err
-	}
-	response, err := transport.RoundTrip(request)
-	if err != nil {
-		return 0, err
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
+	text, err := askPostern(ctx, d.dataDir, "/debug/pprof/heap?gc=1&debug=1")
 	if err != nil {
 		return 0, err
 	}
 	found := heapAlloc.FindSubmatch(text)
 	if found == nil {
-		return 0, fmt.Errorf("read heap of postern: %s", response.Status)
+		return 0, errors.New("postern's profile does not tell its heap")
 	}
 	return strconv.ParseFloat(string(found[1]), 64)
 }

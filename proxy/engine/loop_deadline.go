@@ -33,8 +33,11 @@ func (l *eventLoop) untilDeadline() int {
 // expire calls expired where it is due.
 func (l *eventLoop) expire() {
 	d := &l.deadlines
+	if d.next == 0 { // as a rule, and the clock costs
+		return
+	}
 	now := moment()
-	if d.next == 0 || now < d.next {
+	if now < d.next {
 		return
 	}
 	all := d.all

@@ -160,6 +160,12 @@ type Pool struct {
 	// Pin keeps a client on its server connection while it has state there that
 	// cannot be replayed; false loses the state, as PgBouncer does. Default: true.
 	Pin bool `toml:"pin" live:"true"`
+	// AnswerEmptyQuery answers, in transaction mode, the empty query and BEGIN without
+	// a server connection: a client's check of its connection, or a transaction in
+	// which nothing has happened yet, wakes nobody. BEGIN goes to the server with the
+	// transaction's first statement, so now() is that moment; if there is no server
+	// for it, the session ends. Default: false.
+	AnswerEmptyQuery bool `toml:"answer_empty_query" live:"true"`
 	// Reset is when DISCARD ALL cleans a server connection in transaction mode: after
 	// "pinned" use only, at a "change" of client, or "always". In session mode it
 	// always does. Default: "pinned".

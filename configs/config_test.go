@@ -43,6 +43,7 @@ pool.server_connect_timeout = "15s"
 pool.query_wait_timeout = "2m"
 pool.engine = "auto"
 pool.pin = true
+pool.answer_empty_query = false
 pool.reset = "pinned"
 limits.max_client_conn = 10000
 limits.client_login_timeout = "1m"

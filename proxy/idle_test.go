@@ -2,6 +2,8 @@ package proxy_test
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -131,4 +133,33 @@ func TestIgnoredApplicationNamesReload(t *testing.T) {
 	}
 	counted.Query("select 1")
 	answered(t, counted)
+}
+
+// With AnswerEmptyQuery a client that checks its connection, or has only begun a
+// transaction, wakes nobody.
+//
+// Promises: C82, J9.
+func TestEmptyQueryWakesNobody(t *testing.T) {
+	t.Parallel()
+	pg := pgtest.Start(t, pgtest.Config{})
+	w := newWorld(t, pg, func(c *proxy.Config) { c.Settings.AnswerEmptyQuery = true })
+	w.asleep(t)
+	wakes := w.gate.count()
+	c := pgtest.Connect(t, w.target())
+	for _, sql := range []string{"", "-- ping", "begin", "commit", "begin isolation level serializable"} {
+		c.Query(sql)
+		c.ReadUntilReady()
+	}
+	if woken := w.gate.count() - wakes; woken != 0 {
+		t.Fatalf("the tenant was woken %d times by nothing", woken)
+	}
+	c.Query("show transaction_isolation")
+	if said := fmt.Sprint(c.ReadUntilReady()); !strings.Contains(said, "serializable") {
+		t.Errorf("got %s", said)
+	}
+	if woken := w.gate.count() - wakes; woken != 1 {
+		t.Errorf("the tenant was woken %d times by a statement", woken)
+	}
+	c.Query("commit")
+	c.ReadUntilReady()
 }

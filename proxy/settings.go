@@ -49,6 +49,11 @@ type Settings struct {
 	// NoPins lends server connections on whatever session state is on them but
 	// settings and prepared statements, as PgBouncer does (pool.pin = false).
 	NoPins bool
+	// AnswerEmptyQuery answers the empty query, and BEGIN until the transaction's
+	// first statement, for clients in transaction mode without a server connection:
+	// such a client wakes nobody. If that statement then gets no server connection, the
+	// session ends (pool.answer_empty_query).
+	AnswerEmptyQuery bool
 	// Reset is when DISCARD ALL is run on a server connection before another client
 	// gets it; "" means ResetPinned (pool.reset).
 	Reset Reset
@@ -111,8 +116,8 @@ func (s *Server) settings() *Settings { return &s.current.Load().Settings }
 
 // Reconfigure brings other settings into effect. Nobody is cut off by it: clients
 // who are there keep their pool mode, their TLS, and what MaxPreparedStatements,
-// NoPins and IgnoreApplicationNames were when they came; everything else holds for them from now on, but for
-// waits that have begun. Server connections stay as pool.Group.Reconfigure says.
+// NoPins, AnswerEmptyQuery and IgnoreApplicationNames were when they came; everything
+// else holds for them from now on, but for waits that have begun. Server connections stay as pool.Group.Reconfigure says.
 func (s *Server) Reconfigure(settings Settings) {
 	settings = settings.withDefaults()
 	s.reconfiguring.Lock()
@@ -125,9 +130,9 @@ func (s *Server) Reconfigure(settings Settings) {
 // effect returns what settings come to. before is the relay's part so far.
 func (s *Server) effect(settings Settings, before *relay.Config) *inEffect {
 	e := &inEffect{Settings: settings, relay: before}
-	statements := max(0, settings.MaxPreparedStatements)
-	if before.MaxStatements != statements || before.NoPins != settings.NoPins {
-		e.relay = before.With(statements, settings.NoPins)
+	want := relay.Config{MaxStatements: max(0, settings.MaxPreparedStatements), NoPins: settings.NoPins, AnswerEmpty: settings.AnswerEmptyQuery}
+	if before.MaxStatements != want.MaxStatements || before.NoPins != want.NoPins || before.AnswerEmpty != want.AnswerEmpty {
+		e.relay = before.With(&want)
 	}
 	return e
 }

@@ -15,10 +15,13 @@ import (
 // that are no text appear as they do before PostgreSQL 16.
 var onlyInSession = []string{"long application name", "bytes that are no text"}
 
+// answering is transaction mode with pool.answer_empty_query.
+const answering = "transaction, answering"
+
 // scriptsFor are those that must look the same in a pool mode.
 func scriptsFor(mode string) []pgtest.Script {
 	return slices.DeleteFunc(pgtest.Scripts(), func(s pgtest.Script) bool {
-		return mode == router.Transaction && slices.Contains(onlyInSession, s.Name)
+		return mode != router.Session && slices.Contains(onlyInSession, s.Name)
 	})
 }
 
@@ -31,6 +34,7 @@ func TestTranscripts(t *testing.T) {
 		for mode, change := range map[string]func(*proxy.Config){
 			router.Session:     inSession,
 			router.Transaction: nil,
+			answering:          func(c *proxy.Config) { c.Settings.AnswerEmptyQuery = true },
 		} {
 			t.Run(mode, func(t *testing.T) {
 				t.Parallel()

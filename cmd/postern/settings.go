@@ -40,6 +40,7 @@ func proxySettings(config configs.Config, tlsConfig *tls.Config) proxy.Settings 
 		QueryWaitTimeout:       bound(config.Pool.QueryWaitTimeout),
 		MaxPreparedStatements:  statementsOf(config.Pool.MaxPreparedStatements),
 		NoPins:                 !config.Pool.Pin,
+		AnswerEmptyQuery:       config.Pool.AnswerEmptyQuery,
 		Reset:                  proxy.Reset(config.Pool.Reset),
 		AdminUsers:             config.Auth.AdminUsers,
 		StatsUsers:             config.Auth.StatsUsers,

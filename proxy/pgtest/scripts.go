@@ -56,6 +56,28 @@ func simpleScripts() []Script {
 			"begin isolation level serializable read only", "show transaction_isolation", "create temp table t ()", "rollback",
 			"begin", "commit and chain", "rollback and chain", "rollback",
 		)},
+		// Promises: C82.
+		{Name: "transactions in which nothing happens", Run: queries(
+			"BEGIN", "", "-- nothing", "Commit;", "start transaction", " ; ", "rollback work", "begin work;", "abort", "begin", "end transaction",
+			"begin isolation level repeatable read, read only", "show transaction_isolation", "show transaction_read_only", "commit",
+			"START TRANSACTION READ WRITE NOT DEFERRABLE ISOLATION LEVEL SERIALIZABLE", "show transaction_isolation", "rollback",
+			"begin", "select 1/0", "select 1", "commit",
+			"begin", "savepoint a", "rollback to a", "commit",
+			"begin", "start transaction", "end",
+			"begin read only read only", "rollback", "begin read only,", "begin foo", "begin; commit", "begin", "commit and chain", "rollback",
+			"begin /* why */ transaction", "rollback",
+		)},
+		// Promises: C82.
+		{Name: "a transaction that begins before its statement", Run: func(c *Client) {
+			c.Query("begin")
+			c.ReadUntilReady()
+			c.Send(&pgproto3.Sync{})
+			c.ReadUntilReady()
+			c.Send(&pgproto3.Parse{Query: "select $1::int"}, &pgproto3.Bind{Parameters: [][]byte{[]byte("1")}}, &pgproto3.Execute{}, &pgproto3.Sync{})
+			c.ReadUntilReady()
+			c.Query("commit")
+			c.ReadUntilReady()
+		}},
 		{Name: "failed transactions", Run: queries(
 			"begin", "select 1/0", "select 1", "commit",
 			"begin", "savepoint a", "select 1/0", "rollback to a", "select 1", "release a", "commit",

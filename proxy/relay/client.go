@@ -78,7 +78,7 @@ func (s *Session) unattached(header wire.Header, body []byte, available int) (St
 		return Step{Pause: Goodbye}, nil
 	case wire.MsgSync:
 		s.skipping = false
-		step.Answer = appendReady(nil, 'I')
+		step.Answer = appendReady(nil, s.outside())
 	case wire.MsgFlush, wire.MsgCopyData, wire.MsgCopyDone, wire.MsgCopyFail:
 		// Nothing to flush; COPY data out of place is ignored, as PostgreSQL does.
 	default:
@@ -88,6 +88,8 @@ func (s *Session) unattached(header wire.Header, body []byte, available int) (St
 			if step.Answer = s.answer(header, body); step.Answer == nil {
 				return Step{Pause: NeedServer}, nil
 			}
+		case s.outside() != 'I':
+			return step, s.refusal // what follows must not run outside the transaction
 		default:
 			step.Answer = s.refusal.AppendError(nil)
 			s.refusal = nil

@@ -15,6 +15,10 @@ type Config struct {
 	// the session has left in it but for settings and prepared statements
 	// (pool.pin = false).
 	NoPins bool
+	// AnswerEmpty answers, for a client without a server connection, the empty query
+	// and a BEGIN, which then waits for the transaction's first statement
+	// (pool.answer_empty_query).
+	AnswerEmpty bool
 	// MaxMemory bounds what is remembered of the prepared statements of all clients,
 	// in bytes; 0 means 1 GiB. One that is prepared beyond that keeps its client on
 	// the server connection.
@@ -25,10 +29,13 @@ type Config struct {
 	origin   *Config       // whose sessions these are counted with, nil if its own
 }
 
-// With returns a Config with other values, for sessions that begin from now on and
-// use the same server connections.
-func (c *Config) With(maxStatements int, noPins bool) *Config {
-	return &Config{MaxStatements: maxStatements, NoPins: noPins, MaxMemory: c.MaxMemory, origin: cmp.Or(c.origin, c)}
+// With returns a copy of other, for sessions that begin from now on and use the
+// same server connections and memory.
+func (c *Config) With(other *Config) *Config {
+	return &Config{
+		MaxStatements: other.MaxStatements, NoPins: other.NoPins, AnswerEmpty: other.AnswerEmpty,
+		MaxMemory: c.MaxMemory, origin: cmp.Or(c.origin, c),
+	}
 }
 
 // maxMemory is MaxMemory's default.

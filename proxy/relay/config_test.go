@@ -7,8 +7,8 @@ import "testing"
 func TestConfigWith(t *testing.T) {
 	t.Parallel()
 	first := &Config{MaxStatements: 1}
-	second := first.With(2, true)
-	third := second.With(3, false)
+	second := first.With(&Config{MaxStatements: 2, NoPins: true})
+	third := second.With(&Config{MaxStatements: 3, AnswerEmpty: true})
 	seen := map[uint64]bool{}
 	for range 3 {
 		for _, c := range []*Config{first, second, third} {
@@ -19,7 +19,7 @@ func TestConfigWith(t *testing.T) {
 			seen[n] = true
 		}
 	}
-	if second.MaxStatements != 2 || !second.NoPins || third.NoPins || first.MaxStatements != 1 {
+	if second.MaxStatements != 2 || !second.NoPins || third.NoPins || !third.AnswerEmpty || first.MaxStatements != 1 {
 		t.Errorf("got %d %v, %v, %d", second.MaxStatements, second.NoPins, third.NoPins, first.MaxStatements)
 	}
 }

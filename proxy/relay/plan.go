@@ -23,6 +23,9 @@ func (s *Session) plan(header wire.Header, body []byte) (Step, verdict, error) {
 	if p.backend.settling {
 		return Step{Pause: Wait}, planned, nil
 	}
+	if p.beginning != 0 {
+		return s.sendBeginning(), planned, nil
+	}
 	switch header.Type {
 	case wire.MsgTerminate:
 		return s.leave(0), planned, nil
@@ -74,13 +77,11 @@ func (s *Session) planQuery(body []byte) (Step, verdict, error) {
 func (s *Session) deallocate(name string) []byte {
 	s.forget(statementName([]byte(name)))
 	s.unnamed.drop() // as every Query does
-	status := s.status
-	if status == 0 {
-		status = 'I'
+	status := s.outside()
+	if s.attached {
+		status = s.status
 	}
-	const tag = "DEALLOCATE\x00"
-	answer := append([]byte{wire.MsgCommandComplete, 0, 0, 0, 4 + byte(len(tag))}, tag...)
-	return appendReady(answer, status)
+	return appendReady(appendComplete(nil, "DEALLOCATE"), status)
 }
 
 // answer returns the answer to a message that needs no server, nil if it does.
@@ -89,10 +90,15 @@ func (s *Session) answer(header wire.Header, body []byte) []byte {
 		return nil
 	}
 	switch {
-	case header.Type == wire.MsgQuery && len(s.names) > 0:
-		summary := statement.Scan(body)
-		if name := summary.Deallocated(); name != "" && s.names[statementName([]byte(name))] != nil {
-			return s.deallocate(name)
+	case header.Type == wire.MsgQuery:
+		if len(s.names) > 0 {
+			summary := statement.Scan(body)
+			if name := summary.Deallocated(); name != "" && s.names[statementName([]byte(name))] != nil {
+				return s.deallocate(name)
+			}
+		}
+		if s.pooling.config.AnswerEmpty {
+			return s.answerQuery(body)
 		}
 	case header.Type == wire.MsgClose && len(body) > 1 && body[0] == 'S':
 		name := untilZero(body[1:])

@@ -30,6 +30,9 @@ func (s *Session) FromServer(b []byte) (Step, error) {
 				return step, nil
 			}
 		}
+		if header.Type == wire.MsgErrorResponse && s.opening() && !fatal(body) {
+			return step, errNoBeginning
+		}
 		var instead []byte
 		if header.Type == wire.MsgErrorResponse && s.pooling != nil && len(message) == header.Length {
 			instead = s.failedStatement(message)
@@ -96,6 +99,7 @@ func (s *Session) needsBody(kind byte) bool {
 // received notes a message of the server, and reports whether it is none of the
 // client's business.
 func (s *Session) received(kind byte, body []byte) (ours bool) {
+	ours = s.opening()
 	switch kind {
 	case wire.MsgReadyForQuery:
 		if len(body) > 0 {
@@ -116,13 +120,14 @@ func (s *Session) received(kind byte, body []byte) (ours bool) {
 			s.effects &^= Commits
 		}
 		if s.pooling != nil {
-			s.pooling.backend.used = true
+			s.pooling.backend.used, s.pooling.backend.opening = true, false
 			if over {
 				s.pooling.backend.deallocations = nil
 			}
 			s.pooling.backend.clearing = s.pooling.backend.clearing && !over
 			s.pooling.backend.dropping = s.pooling.backend.dropping && !over
 		}
+		return ours
 	case wire.MsgErrorResponse:
 		if fatal(body) {
 			s.fatal = true
@@ -155,6 +160,7 @@ func (s *Session) received(kind byte, body []byte) (ours bool) {
 		if s.pooling != nil {
 			s.completed(body)
 		}
+		return ours
 	case wire.MsgEmptyQueryResponse, wire.MsgPortalSuspended:
 		if s.pending.stepDone() {
 			s.answered()

@@ -50,15 +50,19 @@ type pooling struct {
 	own      Settings // at login
 	settings Settings // as the client has set them since
 	pins     Pins
-	batch    uint64 // counts what ReadyForQuery answers
-	size     int    // of what is remembered of the client's statements, in bytes
-	held     int    // of names: those that can live on backend alone
+	// beginning is what the client's transaction is to begin with, while it has no
+	// server connection.
+	beginning beginning
+	batch     uint64 // counts what ReadyForQuery answers
+	size      int    // of what is remembered of the client's statements, in bytes
+	held      int    // of names: those that can live on backend alone
 }
 
 // lending is what a session does on a server connection, as long as it has that.
 type lending struct {
 	changes  changes // that the transaction may have made
 	settling bool    // the server is being asked about changes
+	opening  bool    // it is being sent a BEGIN that has its answer already
 	used     bool    // a transaction has ended since the server connection came
 
 	// dropping: a Query or a Close of the unnamed statement is under way, the last of
@@ -136,7 +140,7 @@ func (s *Session) Refuse(err *wire.Error) { s.refusal = err }
 // Idle reports whether the conversation is between transactions: nothing is
 // outstanding, no message is half through, in either direction.
 func (s *Session) Idle() bool {
-	return s.client.left == 0 && s.server.left == 0 && !s.skipping && !s.Settling() &&
+	return s.client.left == 0 && s.server.left == 0 && !s.skipping && !s.Settling() && s.outside() == 'I' &&
 		(!s.attached || s.status == 'I' && s.pending.empty())
 }
 

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -64,12 +65,19 @@ func execute(t testing.TB, conn *pgx.Conn, sql string) {
 	}
 }
 
+// idleTenantsVariable is how many tenants TestManyIdleClients has.
+const idleTenantsVariable = "POSTERN_TEST_IDLE_TENANTS"
+
 // TestManyIdleClients: all tenants sleep, all their clients are still there, and
 // all are answered when they come back at once.
 // Promises: J1, J2.
 func TestManyIdleClients(t *testing.T) {
 	t.Parallel()
-	const tenants, clients = 4, 10
+	const clients = 10
+	tenants := 4
+	if given, err := strconv.Atoi(os.Getenv(idleTenantsVariable)); err == nil {
+		tenants = given
+	}
 	d := startDev(t, idleTimeout)
 	var all []*tenant
 	var conns []*pgx.Conn
@@ -85,7 +93,7 @@ func TestManyIdleClients(t *testing.T) {
 	for _, a := range all {
 		a.fallsAsleep(t)
 	}
-	if n := d.metric(t, "postern_clients", `state="active"`); n != tenants*clients {
+	if n := d.metric(t, "postern_clients", `state="active"`); n != float64(tenants*clients) {
 		t.Errorf("%v clients are connected, want %d", n, tenants*clients)
 	}
 	before := d.wakes(t)
@@ -99,7 +107,7 @@ func TestManyIdleClients(t *testing.T) {
 		})
 	}
 	running.Wait()
-	if woken := d.wakes(t) - before; woken != tenants {
+	if woken := d.wakes(t) - before; woken != float64(tenants) {
 		t.Errorf("%v wakes for %d tenants", woken, tenants)
 	}
 }

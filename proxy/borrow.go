@@ -85,8 +85,7 @@ func (s *session) lend(ctx context.Context, lease *pool.Lease, want relay.Settin
 		m.heard(lease.Early)
 	}
 	if err := s.restore(ctx, lease, m, want); err != nil {
-		var failure *wire.Error
-		lease.Release(errors.As(err, &failure))
+		lease.Release(isSettingsRefused(err))
 		return engine.Peer{}, err
 	}
 	if m.base != s.pooled.told && s.pooled.parameters != nil {
@@ -116,8 +115,8 @@ func (s *session) mustReset(m *memory) bool {
 	return s.server.settings().Reset == ResetChange && m.user != 0 && m.user != s.number
 }
 
-// restore brings the client's settings into effect. A *wire.Error is what the
-// server says to them; the connection is still good then.
+// restore brings the client's settings into effect. After an error the connection is
+// of no more use, unless isSettingsRefused.
 func (s *session) restore(ctx context.Context, lease *pool.Lease, m *memory, want relay.Settings) error {
 	if s.mustReset(m) {
 		if err := lease.Recover(ctx, 'I', true); err != nil {
@@ -140,9 +139,19 @@ func (s *session) restore(ctx context.Context, lease *pool.Lease, m *memory, wan
 	return err
 }
 
+// isSettingsRefused reports whether err is what the server has answered to a client's
+// settings. Any other *wire.Error may be why a wait has ended, in the middle of the
+// answer.
+func isSettingsRefused(err error) bool {
+	var failure *wire.Error
+	return errors.As(err, &failure) && failure.Kind == settingsRefusedKind
+}
+
+const settingsRefusedKind = "settings_refused"
+
 func settingsRefused(refused *pool.QueryError) *wire.Error {
 	failure := &wire.Error{
-		Code: refused.Code, Kind: "settings_refused", Cause: refused,
+		Code: refused.Code, Kind: settingsRefusedKind, Cause: refused,
 		Hint: "A setting of this session cannot be made on another server connection. Set it to another value, or connect again.",
 	}
 	var m pgproto3.ErrorResponse

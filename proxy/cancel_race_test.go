@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -145,4 +146,49 @@ func TestE91ManyCancels(t *testing.T) {
 	}
 	close(slow)
 	c.Expect(`CommandComplete "X"`, "ReadyForQuery I")
+}
+
+// A server connection is closed if a wait ends while the client's settings are being
+// made on it: what is still to be answered there must not reach whoever has it next.
+//
+// Promises: E89.
+func TestE89CancelWhileSettingsAreMade(t *testing.T) {
+	t.Parallel()
+	made := make(chan struct{}, 1)
+	b := newBackend(t, func(c *pgtest.ServerConn) {
+		late := false // the answer about the settings comes with the next
+		for {
+			m, ok := c.Receive().(*pgproto3.Query)
+			switch {
+			case !ok:
+				return
+			case strings.Contains(m.String, "'second'"):
+				made <- struct{}{}
+				late = true
+				continue
+			case late:
+				c.Send(&pgproto3.DataRow{Values: [][]byte{[]byte("of the settings")}},
+					&pgproto3.CommandComplete{CommandTag: []byte("SELECT 1")}, &pgproto3.ReadyForQuery{TxStatus: 'I'})
+			}
+			c.Send(&pgproto3.DataRow{Values: [][]byte{[]byte(m.String)}},
+				&pgproto3.CommandComplete{CommandTag: []byte("SELECT 1")}, &pgproto3.ReadyForQuery{TxStatus: 'I'})
+		}
+	}, nil)
+	w := newScriptedWorld(t, b, ofSize(1))
+	first := pgtest.Connect(t, w.target().With("application_name", "first"))
+	if got := row(t, first, "one"); got != `"one"` {
+		t.Fatalf("got %s", got)
+	}
+	w.remembered(t)
+	second, key := login(t, w.target().With("application_name", "second"))
+	second.Query("two")
+	second.Write()
+	<-made
+	sendCancel(t, w.target(), key)
+	if failure := firstError(t, second.ReadUntilReady()); failure.Code != "57014" {
+		t.Errorf("got %+v, want 57014", failure)
+	}
+	if got := row(t, first, "three"); got != `"three"` {
+		t.Errorf("the next client gets %s", got)
+	}
 }

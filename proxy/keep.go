@@ -12,7 +12,6 @@ import (
 	"postern/proxy/engine"
 	"postern/proxy/pool"
 	"postern/proxy/relay"
-	"postern/proxy/wire"
 )
 
 // kept is what a session in session mode has besides: a place in a pool, whose
@@ -72,12 +71,11 @@ func (s *session) attachKept(ctx context.Context) (engine.Peer, error) {
 			return engine.Peer{}, err
 		}
 		ahead, err := s.welcomeOn(ctx, lease, m)
-		var failure *wire.Error
 		switch {
 		case err == nil:
 			s.kept.keepsake = nil
 			return s.borrowed(lease, m, ahead), nil
-		case errors.As(err, &failure):
+		case isSettingsRefused(err):
 			s.server.tasks.Go(func() { s.server.recover(lease, engine.Return{Status: 'I', Discard: true}, nil) })
 			return engine.Peer{}, err
 		}

@@ -80,8 +80,8 @@ func farewell(err error) error {
 }
 
 // resume makes a server connection the one that the parked session has had, and
-// returns what the client has to be told. A *wire.Error is what the server says to
-// its settings.
+// returns what the client has to be told. After an error the connection is of no more
+// use, unless isSettingsRefused.
 func (k *kept) resume(ctx context.Context, lease *pool.Lease, m *memory) (ahead []byte, err error) {
 	now := maps.Clone(m.parameters)
 	said := lease.Early

@@ -65,6 +65,7 @@ type answer struct {
 	asides   []byte
 	notified bool // something in asides comes from a LISTEN
 	prepares bool // it is to a Parse
+	answered bool // something in it ends a statement
 	failure  *QueryError
 }
 
@@ -109,10 +110,14 @@ func (a *answer) read(r *reader) error {
 // take is for one message before ReadyForQuery.
 func (a *answer) take(kind byte, message []byte) error {
 	switch kind {
-	case wire.MsgRowDescription, wire.MsgCommandComplete, wire.MsgEmptyQueryResponse:
+	case wire.MsgRowDescription:
+		return nil
+	case wire.MsgCommandComplete, wire.MsgEmptyQueryResponse:
+		a.answered = true
 		return nil
 	case wire.MsgParseComplete:
 		if a.prepares {
+			a.answered = true
 			return nil
 		}
 	case wire.MsgDataRow:
@@ -165,6 +170,8 @@ func (a *answer) ready(body []byte) error {
 		return fmt.Errorf("server is not idle after a query but %q", body)
 	case a.failure != nil:
 		return a.failure
+	case !a.answered: // it belongs to something before, and our answer is still to come
+		return errors.New("server is ready without having answered")
 	}
 	return nil
 }

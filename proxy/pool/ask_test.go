@@ -200,6 +200,7 @@ func TestAsk(t *testing.T) {
 		{name: "a wrong DataRow", arrives: []byte("D\x00\x00\x00\x05x"), fails: true},
 		{name: "a wrong ParameterStatus", arrives: []byte("S\x00\x00\x00\x05x"), fails: true},
 		{name: "no status", arrives: []byte("Z\x00\x00\x00\x04"), fails: true},
+		{name: "the end of something before", arrives: with(encode(t, answer[3]), whole), fails: true},
 		{name: "a failed transaction", arrives: []byte("Z\x00\x00\x00\x05E"), fails: true},
 		{name: "a message of 1 GB", arrives: []byte("D\x3f\xff\xff\xff"), fails: true},
 		{name: "notices without end", arrives: bytes.Repeat(n, maxAnswer/len(n)+1), fails: true},

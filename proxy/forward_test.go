@@ -74,7 +74,7 @@ func cancels(t *testing.T, registry *prometheus.Registry, result string) float64
 // A cancel request that lands at another proxy is passed on to the one that has the
 // client, which closes when it has been dealt with; nothing is woken.
 //
-// Promises: E95, J3.
+// Promises: E95.
 func TestE95CancelAtAnotherProxy(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*proxy.Config){

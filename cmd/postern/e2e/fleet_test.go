@@ -78,6 +78,8 @@ func (d *daemon) says(t *testing.T, what string) {
 
 // TestFleet: two proxies never suspend what the other uses, and one that dies lets go
 // of it.
+//
+// Promises: E95.
 func TestFleet(t *testing.T) {
 	t.Parallel()
 	f := startFleet(t)

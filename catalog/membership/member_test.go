@@ -17,6 +17,10 @@ import (
 
 const lease = 15 * time.Second
 
+// offBeat is added so that what a test does next does not fall together with a
+// renewal.
+const offBeat = time.Second
+
 // world is a catalog with the tenants acme and beta, in a bubble where time is faked.
 type world struct {
 	*memstore.Store
@@ -116,7 +120,7 @@ func TestLeaseIsRenewed(t *testing.T) {
 			t.Errorf("numbers %d and %d", a.Number(), b.Number())
 		}
 		w.hold(a, "acme")
-		time.Sleep(time.Hour)
+		time.Sleep(time.Hour + offBeat)
 		w.live("a:6432", "b:6432")
 		w.unheld("beta")
 		stop()
@@ -139,7 +143,7 @@ func TestAway(t *testing.T) {
 		a, _ := w.join("a")
 		w.hold(a, "acme")
 		w.Fail(catalog.ErrUnavailable)
-		time.Sleep(10 * time.Minute)
+		time.Sleep(10*time.Minute + offBeat)
 		w.Fail(nil)
 		w.live()
 		time.Sleep(lease / 3)
@@ -195,7 +199,7 @@ func TestHoldWithoutCatalog(t *testing.T) {
 		if took := time.Since(began); took > 0 {
 			t.Errorf("took %v", took)
 		}
-		time.Sleep(lease)
+		time.Sleep(lease + offBeat)
 		w.Fail(nil)
 		w.unheld("acme", "beta")
 		time.Sleep(lease / 3)
@@ -288,7 +292,7 @@ func TestNobodySuspendsAfterReturn(t *testing.T) {
 		b, _ := w.join("b")
 		time.Sleep(lease)
 		w.Fail(catalog.ErrUnavailable)
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute + offBeat)
 		w.hold(b, "acme")
 		w.Fail(nil)
 		time.Sleep(lease / 3) // both are back

@@ -3,7 +3,7 @@ package catalog
 // defaultLimit is what Query.Limit means by 0.
 const defaultLimit = 100
 
-// Selects reports whether List returns t, its limit aside.
+// Selects reports whether List returns t, its limit and Unheld aside.
 func (q Query) Selects(t *Tenant) bool {
 	if t.ID <= q.After || q.State != "" && t.State != q.State || t.Deleted() && !q.Deleted {
 		return false

@@ -74,4 +74,7 @@ type Query struct {
 	Labels map[string]string
 	// Deleted includes deleted tenants.
 	Deleted bool
+	// Unheld leaves out those that a living proxy holds, or is at work on as their
+	// Owner until their Deadline. In a store that proxies do not share it does nothing.
+	Unheld bool
 }

@@ -21,6 +21,7 @@ func (c Config) check() iter.Seq2[string, error] {
 			err error
 		}{
 			{"listen.postgres", checkAddress(c.Listen.Postgres)},
+			{"listen.peer_address", checkPeerAddress(c.Listen.PeerAddress)},
 			{"listen.proxy_protocol_from", checkEach(c.Listen.ProxyProtocolFrom, checkNetwork)},
 			{"tls.certificates", checkEach(c.TLS.Certificates, checkCertificate)},
 			{"router.domains", checkEach(c.Router.Domains, checkDomain)},
@@ -72,6 +73,13 @@ func checkAddress(address string) error {
 		return fmt.Errorf("port %q is not in 0 to 65535", port)
 	}
 	return nil
+}
+
+func checkPeerAddress(address string) error {
+	if address == "" {
+		return nil
+	}
+	return checkAddress(address)
 }
 
 func checkNetwork(s string) error {

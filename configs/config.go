@@ -37,6 +37,10 @@ type Listen struct {
 	// that begin each connection with a PROXY header, version 1 or 2. Default:
 	// none.
 	ProxyProtocolFrom []string `toml:"proxy_protocol_from" later:"true"`
+	// PeerAddress is where the other proxies of the catalog reach this one, host:port,
+	// to pass cancel requests on. Default: "", the same as Postgres unless that is all
+	// addresses of the machine, which tells the others nothing.
+	PeerAddress string `toml:"peer_address"`
 }
 
 // TLS is how clients' connections are encrypted.
@@ -82,6 +86,10 @@ type Catalog struct {
 	// Snapshot is a file with the last known records, for a start while the
 	// catalog is away. Default: "", none.
 	Snapshot string `toml:"snapshot" later:"true"`
+	// Lease is how long the other proxies count on this one without hearing of it;
+	// then others may suspend what it used. Give all the same; at least 1s. Default:
+	// 15s.
+	Lease Duration `toml:"lease" min:"1s"`
 }
 
 // Router is how a client names its tenant.
@@ -221,6 +229,9 @@ type Wake struct {
 
 // Process is the process driver.
 type Process struct {
+	// DataDir is where the instances are; proxies of one machine may share it. Default:
+	// "", the directory of --data-dir.
+	DataDir string `toml:"data_dir"`
 	// PGUser runs the instances where Postern is root. Default: "postgres".
 	PGUser string `toml:"pg_user"`
 	// FreezeAfter stops the processes of an idle tenant in memory, some time

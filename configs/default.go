@@ -11,6 +11,7 @@ func Default() Config {
 			Store:        "postgres",
 			PollInterval: seconds(5),
 			NegativeTTL:  seconds(1),
+			Lease:        seconds(15),
 		},
 		Router: Router{Separator: ".", Region: "local"},
 		Auth:   Auth{HideUnknownTenants: true},

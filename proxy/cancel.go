@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"crypto/subtle"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 )
 
 // maxCancels bounds the cancel requests that are passed on at once, maxTenantCancels
-// those to one tenant, and cancelTimeout each of them, so that a flood or a backend
+// those to one tenant or proxy, and cancelTimeout each of them, so that a flood or a backend
 // that never closes holds nothing for long, and nothing of another tenant's.
 const (
 	maxCancels       = 64
@@ -21,20 +22,22 @@ const (
 
 // cancelRegistry knows which session a cancel key belongs to.
 type cancelRegistry struct {
-	fleet  []byte
-	number uint16
+	secret []byte // the fleet's
+	fleet  Fleet
+	log    *slog.Logger
 	slots  chan struct{}
 
 	mu       sync.Mutex
-	underWay map[string]int // under mu: requests by the tenant's UID
+	underWay map[string]int // under mu: requests by the tenant's UID, or the proxy's address
 	// keys are by pid, which few sessions share: those are chained by their keys.
 	keys map[uint32]*cancelKey // under mu
 }
 
-func newCancelRegistry(fleet []byte, number uint16) *cancelRegistry {
+func newCancelRegistry(secret []byte, fleet Fleet, log *slog.Logger) *cancelRegistry {
 	return &cancelRegistry{
+		secret:   secret,
 		fleet:    fleet,
-		number:   number,
+		log:      log,
 		slots:    make(chan struct{}, maxCancels),
 		underWay: make(map[string]int),
 		keys:     make(map[uint32]*cancelKey),
@@ -43,7 +46,7 @@ func newCancelRegistry(fleet []byte, number uint16) *cancelRegistry {
 
 // add makes a key for s and files it until remove.
 func (r *cancelRegistry) add(s *session) *cancelKey {
-	key := newKey(r.fleet, r.number, s.backendPID(), s.keySize())
+	key := newKey(r.secret, r.fleet.Number(), s.backendPID(), s.keySize())
 	s.key, key.session = key, s
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -105,18 +108,37 @@ func (r *cancelRegistry) serve(ctx context.Context, request *wire.CancelRequest,
 }
 
 func (r *cancelRegistry) result(ctx context.Context, request *wire.CancelRequest) string {
-	key := &cancelKey{pid: request.PID, secret: request.Secret}
-	if !key.genuine(r.fleet) {
-		return "forged"
+	key, forwarded := unseal(r.secret, request)
+	if s := r.find(key); s != nil {
+		return r.bounded(ctx, s.tenant.UID, func(ctx context.Context) string {
+			return s.cancelStatement(ctx, &wire.Error{
+				Code: wire.QueryCanceled, Message: "canceling statement due to user request", Kind: "canceled",
+			})
+		})
 	}
-	s := r.find(key)
-	if s == nil {
+	maker, genuine := r.maker(ctx, key)
+	switch {
+	case !genuine:
+		return "forged"
+	case forwarded || maker.Number == r.fleet.Number() || maker.Address == "":
 		return "unknown"
 	}
-	if !r.begin(s.tenant.UID) {
+	return r.bounded(ctx, maker.Address, func(ctx context.Context) string {
+		if err := forward(ctx, maker.Address, seal(r.secret, key)); err != nil {
+			r.log.Warn("cannot pass a cancel request on to its proxy", "proxy", maker.Number, "address", maker.Address, "error", err)
+			return "failed"
+		}
+		return "forwarded"
+	})
+}
+
+// bounded does work for a tenant, or another proxy, if there is not too much to do for
+// it already.
+func (r *cancelRegistry) bounded(ctx context.Context, whose string, work func(context.Context) string) string {
+	if !r.begin(whose) {
 		return "refused"
 	}
-	defer r.end(s.tenant.UID)
+	defer r.end(whose)
 	ctx, cancel := context.WithTimeout(ctx, cancelTimeout)
 	defer cancel()
 	select {
@@ -125,28 +147,26 @@ func (r *cancelRegistry) result(ctx context.Context, request *wire.CancelRequest
 	case <-ctx.Done():
 		return "failed"
 	}
-	return s.cancelStatement(ctx, &wire.Error{
-		Code: wire.QueryCanceled, Message: "canceling statement due to user request", Kind: "canceled",
-	})
+	return work(ctx)
 }
 
-// begin counts a cancel request to a tenant, unless there are too many; the caller
-// calls end.
-func (r *cancelRegistry) begin(tenant string) bool {
+// begin counts a cancel request to a tenant or a proxy, unless there are too many; the
+// caller calls end.
+func (r *cancelRegistry) begin(whose string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.underWay[tenant] >= maxTenantCancels {
+	if r.underWay[whose] >= maxTenantCancels {
 		return false
 	}
-	r.underWay[tenant]++
+	r.underWay[whose]++
 	return true
 }
 
-func (r *cancelRegistry) end(tenant string) {
+func (r *cancelRegistry) end(whose string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.underWay[tenant]--; r.underWay[tenant] == 0 {
-		delete(r.underWay, tenant)
+	if r.underWay[whose]--; r.underWay[whose] == 0 {
+		delete(r.underWay, whose)
 	}
 }
 

@@ -62,9 +62,9 @@ type Config struct {
 	// Secret is the fleet's: mock salts and the check of cancel keys are derived
 	// from it (auth.secret_file). 32 bytes or more.
 	Secret []byte
-	// Number tells this proxy from the others of the fleet in cancel keys; 0 to
-	// 4095.
-	Number uint16
+	// Fleet is the proxies that share the catalog: cancel requests for their clients
+	// are passed on to them. nil if this one is alone.
+	Fleet Fleet
 	// Loop relays for clients in transaction mode where it can; nil leaves all to
 	// goroutines (pool.engine). The caller closes it, after Drain.
 	Loop *engine.Loop
@@ -87,6 +87,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()
+	}
+	if c.Fleet == nil {
+		c.Fleet = alone{}
 	}
 	return c
 }

@@ -60,7 +60,7 @@ func New(config Config) *Server {
 	s := &Server{
 		config:        config,
 		admission:     router.NewAdmission(settings.MaxClients),
-		cancels:       newCancelRegistry(config.Secret, config.Number),
+		cancels:       newCancelRegistry(config.Secret, config.Fleet, config.Log),
 		pools:         pool.NewGroup(settings.Pool),
 		activeServers: config.Metrics.ServerConnections.WithLabelValues("active"),
 		listeners:     make(map[net.Listener]struct{}),

@@ -10,13 +10,15 @@ import (
 // unsettled are the states that a proxy which died may have left behind.
 var unsettled = []catalog.State{catalog.Awake, catalog.Waking, catalog.Suspending, catalog.Frozen}
 
-// Adopt puts the record straight after a restart: every tenant whose state says
-// that something runs or is under way is looked at; what runs is taken over and
-// what does not is asleep. Tenants of drivers that cannot suspend are left as
-// they are. It stops at the first error of the store.
+// Adopt puts the record straight after a restart, of this proxy or of another that has
+// not come back: every tenant whose state says that something runs or is under way,
+// and that no living proxy answers for, is looked at; what runs is taken over and
+// what does not is asleep. Tenants of drivers that cannot suspend, or that have no
+// instance within this proxy's reach, are left as they are. It stops at the first
+// error of the store.
 func (g *Gate) Adopt(ctx context.Context) error {
 	for _, state := range unsettled {
-		query := catalog.Query{State: state}
+		query := catalog.Query{State: state, Unheld: true}
 		for {
 			tenants, err := g.config.Store.List(ctx, query)
 			if err != nil {
@@ -48,8 +50,11 @@ func (g *Gate) adopt(ctx context.Context, t *catalog.Tenant) {
 			if e.awake { // a client was faster
 				return e.endpoint, true, nil
 			}
+			if err := g.hold(ctx, t); err != nil {
+				return Endpoint{}, false, err
+			}
 			endpoint, err := driver.Wake(ctx, t) // not a start, so not observed as one
-			g.recordOutcome(t.ID, err)
+			g.recordOutcome(t.ID, err, t)
 			return endpoint, err == nil, err
 		})
 		if err != nil {
@@ -57,8 +62,8 @@ func (g *Gate) adopt(ctx context.Context, t *catalog.Tenant) {
 			return
 		}
 		g.config.Log.Info("adopted", "tenant", t.ID)
-	default:
-		g.record(ctx, t.ID, func(now *catalog.Tenant) error {
+	case status.Provisioned:
+		g.recordUnheld(ctx, t.ID, func(now *catalog.Tenant) error {
 			if now.Generation != t.Generation {
 				return errUnchanged // somebody else has been at it since
 			}

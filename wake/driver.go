@@ -68,6 +68,9 @@ type Endpoint struct {
 	// Superuser is the role that logs in over this address without a password
 	// (peer authentication on a private socket); "" where Postern is none.
 	Superuser string
+	// Proxy tells this proxy's superuser connections from those of others; "" where
+	// there are none.
+	Proxy string
 	// Run identifies this run of the instance: another start has another Run.
 	Run string
 	// Gone is closed when this run of the instance has ended; nil where the

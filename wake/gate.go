@@ -20,7 +20,10 @@ type GateConfig struct {
 	Store catalog.Store
 	// Drivers by the name that tenants carry. Required.
 	Drivers map[string]Driver
-	// Owner is this proxy's id in transitional states; "" will do for one proxy.
+	// Fleet is all proxies of the catalog; nil if this one is alone.
+	Fleet Fleet
+	// Owner is this proxy's id in transitional states, that of its row in the catalog
+	// (catalog.Proxy.Boot); "" will do for one that is alone.
 	Owner string
 	// MaxConcurrent is how many instances start at once, in order of arrival;
 	// 0 means twice the processors (wake.max_concurrent).
@@ -71,6 +74,7 @@ type entry struct {
 	operation *operation // under way, or nil
 	endpoint  Endpoint   // of the running instance
 	awake     bool
+	unwatch   chan struct{}   // closed when the run is no longer watched; nil if it is not
 	tenant    *catalog.Tenant // as it was when it woke
 	failures  int             // in a row
 	retryAt   time.Time       // no new try before this
@@ -103,6 +107,9 @@ func NewGate(config GateConfig) *Gate {
 	}
 	if config.Log == nil {
 		config.Log = slog.Default()
+	}
+	if config.Fleet == nil {
+		config.Fleet = alone{config.Store}
 	}
 	g := &Gate{
 		config:  config,
@@ -274,6 +281,9 @@ func (g *Gate) callContext(ctx context.Context) (context.Context, context.Cancel
 
 // finish ends an operation whose done is closed.
 func (g *Gate) finish(operation *operation, awake bool) {
+	if !awake {
+		g.letGo(operation.tenant.ID)
+	}
 	g.mu.Lock()
 	id := operation.tenant.ID
 	e := g.entries[id]
@@ -286,9 +296,14 @@ func (g *Gate) finish(operation *operation, awake bool) {
 		g.moved(e, awake)
 	}
 	e.awake, e.endpoint = awake, operation.endpoint
+	if e.unwatch != nil && !(awake && same) {
+		close(e.unwatch)
+		e.unwatch = nil
+	}
 	if e.awake && e.endpoint.Gone != nil && !same {
+		e.unwatch = make(chan struct{})
 		g.running.Add(1)
-		go g.watch(id, e.endpoint)
+		go g.watch(e.tenant, e.endpoint, e.unwatch)
 	}
 	g.drop(id, e)
 	g.mu.Unlock()
@@ -308,61 +323,6 @@ func (g *Gate) drop(id catalog.TenantID, e *entry) {
 	if !e.awake && e.operation == nil && e.failures == 0 && e.holds == 0 {
 		delete(g.entries, id)
 	}
-}
-
-// watch notices when an instance ends without our doing: its next client wakes
-// it again.
-func (g *Gate) watch(id catalog.TenantID, endpoint Endpoint) {
-	defer g.running.Done()
-	select {
-	case <-endpoint.Gone:
-	case <-g.life.Done():
-		return
-	}
-	if !g.ended(id, endpoint.Run) {
-		return
-	}
-	g.config.Log.Warn("instance ended by itself", "tenant", id, "run", endpoint.Run)
-	ctx, cancel := context.WithTimeout(g.life, g.config.Timeout)
-	defer cancel()
-	g.record(ctx, id, func(t *catalog.Tenant) error {
-		if t.State != catalog.Awake || g.engaged(id) {
-			return errUnchanged // it is woken again, which is filed behind this
-		}
-		t.State = catalog.Asleep
-		return nil
-	})
-}
-
-// ended forgets a run that has ended, and reports whether that was news. An
-// operation that is under way may be the reason, so it is waited for.
-func (g *Gate) ended(id catalog.TenantID, run string) bool {
-	for {
-		g.mu.Lock()
-		e := g.entries[id]
-		if e == nil || !e.awake || e.endpoint.Run != run {
-			g.mu.Unlock()
-			return false
-		}
-		operation := e.operation
-		if operation == nil {
-			e.awake, e.failures, e.retryAt, e.failure = false, 0, time.Time{}, nil
-			g.moved(e, false)
-			g.drop(id, e)
-			g.mu.Unlock()
-			return true
-		}
-		g.mu.Unlock()
-		<-operation.over
-	}
-}
-
-// engaged reports whether the tenant is awake or being worked on.
-func (g *Gate) engaged(id catalog.TenantID) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	e := g.entries[id]
-	return e != nil && (e.awake || e.operation != nil)
 }
 
 func isClosed(c <-chan struct{}) bool {

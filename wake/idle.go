@@ -40,7 +40,8 @@ func (g *Gate) held(id catalog.TenantID) (holds int, last time.Time) {
 // Unlike Suspend it waits for nobody and ends nobody: a *BusyError says who is in
 // the way, and everything is as it was then, but for idle server connections, which
 // may be closed. Who asks for the instance before it has begun to stop gets it;
-// who comes later waits, and it is woken again. A sleeping tenant is left asleep.
+// who comes later waits, and it is woken again. A sleeping tenant is left asleep. One
+// that other proxies use is left to them, and this one forgets it.
 //
 // When ctx ends, the suspend goes on; its deadline counts.
 func (g *Gate) SuspendIdle(ctx context.Context, t *catalog.Tenant, since time.Time) error {
@@ -91,7 +92,11 @@ func (g *Gate) beginIdle(ctx context.Context, driver Driver, t *catalog.Tenant, 
 			}
 			return g.config.ReleaseIdle(ctx, t, since)
 		}
-		return g.stop(ctx, e, driver, t, release, Suspension{Wanted: o.wanted}, since)
+		endpoint, awake, err := g.stop(ctx, e, driver, t, release, Suspension{Wanted: o.wanted}, since)
+		if errors.Is(err, catalog.ErrHeld) {
+			return Endpoint{}, false, errElsewhere
+		}
+		return endpoint, awake, busyElsewhere(err)
 	})
 	return begun, nil
 }

@@ -39,6 +39,20 @@ func (s *slowStore) Transition(ctx context.Context, id catalog.TenantID, change 
 	return t, err
 }
 
+// Claim is what the proxies of a fleet have for Transition.
+func (s *slowStore) Claim(ctx context.Context, boot string, id catalog.TenantID, change func(*catalog.Tenant) error) (*catalog.Tenant, error) {
+	if s.take > 0 {
+		time.Sleep(s.take)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, err := s.Store.Claim(ctx, boot, id, change)
+	if err == nil {
+		s.history[id] = append(s.history[id], string(t.State))
+	}
+	return t, err
+}
+
 // filed lists the states that were filed since it was last asked.
 func (s *slowStore) filed(id catalog.TenantID) string {
 	s.mu.Lock()

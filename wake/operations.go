@@ -18,11 +18,30 @@ func (g *Gate) wake(operation *operation, t *catalog.Tenant) {
 	ctx, cancel := context.WithTimeout(g.life, g.config.Timeout)
 	defer cancel()
 
-	// The catalog hears of it beside the start, not before it.
-	recorded := make(chan struct{})
+	endpoint, filed, err := g.holdAndStart(ctx, t)
+	if err != nil {
+		err = g.failed(t.ID, err)
+	} else {
+		g.succeeded(t.ID)
+	}
+	operation.endpoint, operation.err = endpoint, err
+	close(operation.done)
+
+	g.recordOutcome(t.ID, err, <-filed)
+	g.finish(operation, err == nil)
+}
+
+// holdAndStart starts t's instance once no other proxy can suspend it. The catalog
+// hears of it beside the start, not before it: filed has the record then, nil if it
+// was not written.
+func (g *Gate) holdAndStart(ctx context.Context, t *catalog.Tenant) (_ Endpoint, filed <-chan *catalog.Tenant, _ error) {
+	recorded := make(chan *catalog.Tenant, 1)
+	if err := g.hold(ctx, t); err != nil {
+		recorded <- nil
+		return Endpoint{}, recorded, err
+	}
 	go func() {
-		defer close(recorded)
-		g.record(ctx, t.ID, func(t *catalog.Tenant) error {
+		recorded <- g.record(ctx, t.ID, func(t *catalog.Tenant) error {
 			switch t.State {
 			case catalog.Provisioning, catalog.Paused, catalog.Deleting:
 				return errUnchanged // these say more, and may have come since
@@ -32,17 +51,7 @@ func (g *Gate) wake(operation *operation, t *catalog.Tenant) {
 		})
 	}()
 	endpoint, err := g.start(ctx, t)
-	if err != nil {
-		err = g.failed(t.ID, err)
-	} else {
-		g.succeeded(t.ID)
-	}
-	operation.endpoint, operation.err = endpoint, err
-	close(operation.done)
-
-	<-recorded
-	g.recordOutcome(t.ID, err)
-	g.finish(operation, err == nil)
+	return endpoint, recorded, err
 }
 
 // start takes a slot and calls the driver; a tenant whose making was broken off
@@ -105,7 +114,8 @@ func (g *Gate) Suspend(ctx context.Context, t *catalog.Tenant, force bool) error
 			}
 			return g.config.Release(ctx, t.ID, force)
 		}
-		return g.stop(ctx, e, driver, t, release, Suspension{Force: force}, time.Time{})
+		endpoint, awake, err := g.stop(ctx, e, driver, t, release, Suspension{Force: force}, time.Time{})
+		return endpoint, awake, busyElsewhere(err)
 	})
 }
 
@@ -113,33 +123,40 @@ func (g *Gate) Suspend(ctx context.Context, t *catalog.Tenant, force bool) error
 // lastActive is when it had work last, zero if that is not known.
 func (g *Gate) stop(ctx context.Context, e *entry, driver Driver, t *catalog.Tenant, release func() error, s Suspension, lastActive time.Time) (Endpoint, bool, error) {
 	was, awake := e.endpoint, e.awake // ours while the operation is under way
+	var filed *catalog.Tenant
 	err := release()
 	if err == nil {
-		err = g.suspend(ctx, driver, t, s)
+		filed, err = g.suspend(ctx, driver, t, s)
 	}
-	g.recordOutcomeOf(t.ID, err, lastActive)
-	if g.config.ObserveSuspend != nil && awake {
-		g.config.ObserveSuspend(t.Driver, err)
+	g.recordOutcomeOf(t.ID, err, filed, lastActive)
+	if g.config.ObserveSuspend != nil && awake && !errors.Is(err, catalog.ErrHeld) {
+		g.config.ObserveSuspend(t.Driver, busyElsewhere(err))
 	}
 	return was, awake && err != nil, err
 }
 
-// suspend has the driver stop t's instance once the catalog knows.
-func (g *Gate) suspend(ctx context.Context, driver Driver, t *catalog.Tenant, s Suspension) error {
-	_, err := g.config.Store.Transition(ctx, t.ID, func(t *catalog.Tenant) error {
-		if t.State != catalog.Awake && t.State != catalog.Waking {
-			return errUnchanged // paused, failed, deleting: the state says more than "suspending"
+// suspend has the driver stop t's instance once the catalog knows, and returns the
+// record that says so, nil if that says more than "suspending".
+func (g *Gate) suspend(ctx context.Context, driver Driver, t *catalog.Tenant, s Suspension) (*catalog.Tenant, error) {
+	transition := g.config.Fleet.Claim
+	if s.Force {
+		transition = g.config.Store.Transition // whoever uses it
+	}
+	filed, err := transition(ctx, t.ID, func(t *catalog.Tenant) error {
+		switch t.State {
+		case catalog.Awake, catalog.Waking, catalog.Suspending:
+			t.State, t.Owner, t.Deadline = catalog.Suspending, g.config.Owner, time.Now().Add(g.config.Timeout)
+			return nil
 		}
-		t.State, t.Owner, t.Deadline = catalog.Suspending, g.config.Owner, time.Now().Add(g.config.Timeout)
-		return nil
+		return errUnchanged // paused, failed, deleting
 	})
 	if err != nil && !errors.Is(err, errUnchanged) {
-		return err // without the catalog nothing is suspended
+		return nil, err // without the catalog nothing is suspended
 	}
 	s.Roles = func(ctx context.Context, roles map[string]catalog.Role) error {
 		return SyncRoles(ctx, g.config.Store, t.ID, roles)
 	}
-	return driver.Suspend(ctx, t, s)
+	return filed, driver.Suspend(ctx, t, s)
 }
 
 // Destroy stops t's instance at once, whatever it does, and removes it; see
@@ -230,8 +247,8 @@ func backoff(n int) time.Duration {
 	return d*3/4 + rand.N(d/2)
 }
 
-// recordOutcome files what a wake came to.
-func (g *Gate) recordOutcome(id catalog.TenantID, err error) {
+// recordOutcome files what a wake came to, of which filed was the beginning.
+func (g *Gate) recordOutcome(id catalog.TenantID, err error, filed *catalog.Tenant) {
 	ctx, cancel := context.WithTimeout(g.life, g.config.Timeout)
 	defer cancel()
 	g.record(ctx, id, func(t *catalog.Tenant) error {
@@ -240,6 +257,8 @@ func (g *Gate) recordOutcome(id catalog.TenantID, err error) {
 		switch {
 		case t.State == catalog.Deleting || t.State == catalog.Paused:
 			return errUnchanged
+		case err != nil && filed != nil && t.Generation != filed.Generation:
+			return errUnchanged // another proxy has woken it, perhaps with more success
 		case err == nil:
 			t.State, t.LastActiveAt = catalog.Awake, time.Now()
 		case errors.As(err, &failed):
@@ -251,16 +270,19 @@ func (g *Gate) recordOutcome(id catalog.TenantID, err error) {
 	})
 }
 
-// recordOutcomeOf files what a suspend came to.
-func (g *Gate) recordOutcomeOf(id catalog.TenantID, err error, lastActive time.Time) {
+// recordOutcomeOf files what a suspend came to, of which filed was the beginning.
+func (g *Gate) recordOutcomeOf(id catalog.TenantID, err error, filed *catalog.Tenant, lastActive time.Time) {
+	if err != nil && filed == nil {
+		return // it never came to suspending
+	}
 	ctx, cancel := context.WithTimeout(g.life, g.config.Timeout)
 	defer cancel()
 	g.record(ctx, id, func(t *catalog.Tenant) error {
 		if t.State != catalog.Suspending && t.State != catalog.Awake && t.State != catalog.Waking {
 			return errUnchanged
 		}
-		if err != nil && t.State == catalog.Awake {
-			return errUnchanged // it never came to suspending
+		if filed != nil && t.Generation != filed.Generation {
+			return errUnchanged // somebody else has it now
 		}
 		t.Owner, t.Deadline = "", time.Time{}
 		t.State = catalog.Asleep
@@ -273,9 +295,15 @@ func (g *Gate) recordOutcomeOf(id catalog.TenantID, err error, lastActive time.T
 	})
 }
 
-// record files a change of state; the catalog being away is no reason to fail.
-func (g *Gate) record(ctx context.Context, id catalog.TenantID, change func(*catalog.Tenant) error) {
-	_, err := g.config.Store.Transition(ctx, id, change)
+// record files a change of state and returns the record, nil if there is nothing to
+// change; the catalog being away is no reason to fail.
+func (g *Gate) record(ctx context.Context, id catalog.TenantID, change func(*catalog.Tenant) error) *catalog.Tenant {
+	filed, err := g.config.Store.Transition(ctx, id, change)
+	g.complain(id, err)
+	return filed
+}
+
+func (g *Gate) complain(id catalog.TenantID, err error) {
 	if err != nil && !errors.Is(err, errUnchanged) {
 		g.config.Log.Warn("cannot record the tenant's state", "tenant", id, "error", err)
 	}

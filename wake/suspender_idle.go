@@ -118,6 +118,8 @@ func (s *Suspender) try(ctx context.Context, a idleTenant) {
 		log.Debug("somebody has come while the tenant was to be suspended")
 	case err == nil:
 		log.Info("suspended")
+	case err == errElsewhere:
+		log.Debug("left to other proxies, which use the tenant")
 	case ctx.Err() == nil && !known:
 		log.Info("the tenant stays awake", "because", because)
 	}

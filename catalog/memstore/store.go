@@ -20,6 +20,7 @@ type Store struct {
 	mu        sync.Mutex
 	records   map[catalog.TenantID]*record // under mu
 	hostnames map[string]catalog.TenantID  // under mu; those of deleted tenants too
+	proxies   map[uint16]*proxy            // under mu, by number; lapsed ones too
 	failure   error                        // under mu
 }
 
@@ -75,7 +76,7 @@ func (s *Store) List(ctx context.Context, q catalog.Query) ([]*catalog.Tenant, e
 	}
 	var found []*catalog.Tenant
 	for _, id := range slices.Sorted(maps.Keys(s.records)) {
-		if t := s.records[id].tenant; q.Selects(t) && len(found) < q.Most() {
+		if t := s.records[id].tenant; q.Selects(t) && (!q.Unheld || s.isUnheld(t)) && len(found) < q.Most() {
 			found = append(found, t.Clone())
 		}
 	}
@@ -138,12 +139,17 @@ func (s *Store) Transition(ctx context.Context, id catalog.TenantID, change func
 	if err != nil {
 		return nil, err
 	}
+	return s.transition(r, change)
+}
+
+// transition needs mu.
+func (s *Store) transition(r *record, change func(*catalog.Tenant) error) (*catalog.Tenant, error) {
 	moved, err := catalog.Transitioned(r.tenant, change)
 	if err != nil {
 		return nil, err
 	}
 	r.tenant = moved
-	s.watchers.Changed(id)
+	s.watchers.Changed(moved.ID)
 	return moved.Clone(), nil
 }
 
@@ -185,6 +191,9 @@ func (s *Store) Purge(ctx context.Context, id catalog.TenantID) error {
 		delete(s.hostnames, hostname)
 	}
 	delete(s.records, id)
+	for _, p := range s.proxies {
+		delete(p.holds, id)
+	}
 	s.watchers.Changed(id)
 	return nil
 }

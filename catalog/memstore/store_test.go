@@ -14,6 +14,11 @@ func TestStore(t *testing.T) {
 	storetest.Run(t, func(*testing.T) catalog.Store { return memstore.New() })
 }
 
+func TestSharedStore(t *testing.T) {
+	t.Parallel()
+	storetest.RunShared(t, func(*testing.T) storetest.Shared { return memstore.New() })
+}
+
 func TestZeroValue(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(*testing.T) catalog.Store { return new(memstore.Store) })

@@ -42,9 +42,13 @@ func (s *Store) List(ctx context.Context, q catalog.Query) ([]*catalog.Tenant, e
 			and ($2 = '' or t.state = $2)
 			and t.labels @> $3
 			and ($4 or t.deleted_at is null)
+			and not ($6 and exists (
+				select from postern.proxies p where p.expires_at > clock_timestamp() and (
+					p.boot = t.owner and t.deadline > clock_timestamp()
+					or exists (select from postern.holds h where h.tenant = t.id and h.proxy = p.number))))
 		order by t.id
 		limit $5`,
-		q.After, string(q.State), labels, q.Deleted, q.Most())
+		q.After, string(q.State), labels, q.Deleted, q.Most(), q.Unheld)
 	if err != nil {
 		return nil, fmt.Errorf("list tenants: %w", storeError(ctx, err))
 	}

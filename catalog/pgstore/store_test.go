@@ -51,6 +51,43 @@ func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) catalog.Store { return open(t, newURL(t)) })
 }
 
+func TestSharedStore(t *testing.T) {
+	t.Parallel()
+	_, newURL := catalogURLs(t)
+	storetest.RunShared(t, func(t *testing.T) storetest.Shared { return open(t, newURL(t)) })
+}
+
+// TestNumbersAreTaken: when there is no number left, who has lapsed loses its own.
+func TestNumbersAreTaken(t *testing.T) {
+	t.Parallel()
+	_, newURL := catalogURLs(t)
+	url := newURL(t)
+	store := open(t, url)
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if _, err := conn.Exec(t.Context(), `
+		insert into postern.proxies (number, id, boot, address, lease, since, expires_at)
+		select n, n, n, '', '1 hour', now(), now() + case when n = 7 then '-1 second' else '1 hour' end::interval
+		from generate_series(0, 4095) as n`); err != nil {
+		t.Fatal(err)
+	}
+	join := func(id string) (catalog.Proxy, error) {
+		return store.Join(t.Context(), catalog.Proxy{ID: id, Boot: "boot of " + id, Lease: time.Hour})
+	}
+	if again, err := join("42"); err != nil || again.Number != 42 {
+		t.Errorf("one that starts again has the number %d: %v", again.Number, err)
+	}
+	if last, err := join("last"); err != nil || last.Number != 7 {
+		t.Errorf("the last has the number %d: %v", last.Number, err)
+	}
+	if _, err := join("one more"); !errors.Is(err, catalog.ErrNoNumber) {
+		t.Errorf("error %v, want %v", err, catalog.ErrNoNumber)
+	}
+}
+
 // TestOpenAtOnce: proxies of a fleet start together on an empty database.
 func TestOpenAtOnce(t *testing.T) {
 	t.Parallel()

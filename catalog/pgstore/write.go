@@ -63,11 +63,20 @@ func (s *Store) Update(ctx context.Context, id catalog.TenantID, change func(*ca
 
 // Transition implements catalog.Store, with the same rule for change as Update.
 func (s *Store) Transition(ctx context.Context, id catalog.TenantID, change func(*catalog.Tenant) error) (*catalog.Tenant, error) {
+	return s.transition(ctx, id, change, func(pgx.Tx) error { return nil })
+}
+
+// transition is Transition if allowed, called while the tenant's row is locked, is
+// nil.
+func (s *Store) transition(ctx context.Context, id catalog.TenantID, change func(*catalog.Tenant) error, allowed func(pgx.Tx) error) (*catalog.Tenant, error) {
 	var moved *catalog.Tenant
 	var refused error // by change
 	err := s.transact(ctx, func(tx pgx.Tx) error {
 		current, err := lock(ctx, tx, id)
 		if err != nil {
+			return err
+		}
+		if err := allowed(tx); err != nil {
 			return err
 		}
 		if moved, refused = catalog.Transitioned(current, change); refused != nil {

@@ -18,6 +18,7 @@ import (
 
 	"postern/catalog"
 	"postern/catalog/api"
+	"postern/catalog/membership"
 	"postern/configs"
 	"postern/proxy"
 	"postern/proxy/auth"
@@ -49,6 +50,7 @@ type daemon struct {
 	endings chan ending
 
 	store     store
+	member    *membership.Member // nil where the catalog is this proxy's alone
 	cache     *catalog.Cache
 	process   *process.Driver // nil where there is no PostgreSQL on this machine
 	gate      *wake.Gate
@@ -84,6 +86,13 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 		return nil, err
 	}
 	d.reloads.tls = tlsConfig
+	if d.listeners, err = listen(config, dataDir); err != nil {
+		return nil, err
+	}
+	d.closers = append(d.closers, d.listeners.close)
+	if err := d.join(ctx, store); err != nil {
+		return nil, err
+	}
 	d.cache = catalog.NewCache(catalog.CacheConfig{
 		Store:       store,
 		MaxAge:      time.Duration(config.Catalog.PollInterval),
@@ -93,7 +102,7 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 	store = seenStore{store, d.cache.Invalidate, func(t *catalog.Tenant) { d.suspender.Updated(t) }}
 	d.store = store
 	all := map[string]wake.Driver{"static": static.New(static.Config{})}
-	if d.process, err = drivers.process(ctx, config.Wake.Process, dataDir, log); err != nil {
+	if d.process, err = drivers.process(ctx, config.Wake.Process, dataDir, d.boot(), log); err != nil {
 		return nil, err
 	}
 	if d.process != nil {
@@ -103,6 +112,8 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 	d.gate = wake.NewGate(wake.GateConfig{
 		Store:         store,
 		Drivers:       all,
+		Fleet:         d.gateFleet(),
+		Owner:         d.boot(),
 		MaxConcurrent: config.Wake.MaxConcurrent,
 		Timeout:       bound(config.Wake.Timeout),
 		Release: func(ctx context.Context, id catalog.TenantID, force bool) error {
@@ -135,6 +146,7 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 		Gate:      d.gate,
 		Roles:     d.tenants,
 		Secret:    secret,
+		Fleet:     d.proxyFleet(),
 		Loop:      loop,
 		Console:   d.console(),
 		Dropped:   func(uid string, used time.Time) { d.suspender.Used(uid, used) },
@@ -164,10 +176,6 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 
 		Log: log,
 	})
-	if d.listeners, err = listen(config, dataDir); err != nil {
-		return nil, err
-	}
-	d.closers = append(d.closers, d.listeners.close)
 	return d, nil
 }
 
@@ -185,12 +193,10 @@ func (d *daemon) run(ctx context.Context) error {
 	group.Go(func() error { return serveHTTP(public, d.listeners.http) })
 	group.Go(func() error { return serveHTTP(api, d.listeners.control) })
 	group.Go(func() error { return ended(background, d.cache.Run(background)) })
-	group.Go(func() error {
-		if err := d.gate.Adopt(background); err != nil && background.Err() == nil {
-			d.log.Warn("cannot look for running instances", "error", err)
-		}
-		return nil
-	})
+	group.Go(func() error { return d.adopt(background) })
+	if d.member != nil {
+		group.Go(func() error { return d.member.Run(background) })
+	}
 	group.Go(func() error { return d.suspender.Run(background) })
 	if d.process != nil {
 		group.Go(func() error { return d.process.Run(background) })

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -20,9 +21,9 @@ type driverOptions struct {
 	needProcess bool
 }
 
-// process returns the process driver, nil if it is not needed and there is no
-// PostgreSQL here.
-func (o driverOptions) process(ctx context.Context, config configs.Process, dataDir string, log *slog.Logger) (*process.Driver, error) {
+// process returns the process driver of the proxy with that boot id, nil if it is not
+// needed and there is no PostgreSQL here.
+func (o driverOptions) process(ctx context.Context, config configs.Process, dataDir, proxy string, log *slog.Logger) (*process.Driver, error) {
 	installations, user, err := o.postgres(ctx, config)
 	var missing *postgres.MissingError
 	if errors.As(err, &missing) && !o.needProcess {
@@ -33,12 +34,13 @@ func (o driverOptions) process(ctx context.Context, config configs.Process, data
 		return nil, err
 	}
 	return process.New(process.Config{
-		DataDir:       dataDir,
+		DataDir:       cmp.Or(config.DataDir, dataDir),
 		Installations: installations,
 		User:          user,
 		Settings:      config.Postgres,
 		KeepDeleted:   max(time.Duration(config.KeepDeleted), time.Nanosecond), // 0 is "not at all"
 		Prepared:      config.Prepared,
+		Proxy:         proxy,
 		Log:           log,
 	})
 }

@@ -28,7 +28,7 @@ type Metrics struct {
 	// was work), "failed".
 	Suspends *prometheus.CounterVec
 	// Cancels counts cancel requests by result: "sent", "waiting", "idle",
-	// "unknown", "forged", "refused", "failed".
+	// "forwarded" (to another proxy), "unknown", "forged", "refused", "failed".
 	Cancels *prometheus.CounterVec
 
 	registry prometheus.Registerer

@@ -44,6 +44,9 @@ type Config struct {
 	// Prepared is how many clones of each template Run keeps ready for new
 	// tenants; 0 is none (wake.process.prepared).
 	Prepared int
+	// Proxy is this proxy's id among those that share DataDir, whose connections it
+	// does not take for its own; "" for one that is alone.
+	Proxy string
 	// Log defaults to slog.Default.
 	Log *slog.Logger
 }

@@ -23,11 +23,12 @@ type home struct {
 	dir       string
 	socketDir string
 	user      postgres.User
+	proxy     string // Config.Proxy
 }
 
 // tenant returns the home of a tenant.
 func (d *Driver) tenant(id catalog.TenantID) home {
-	h := home{dir: filepath.Join(d.config.DataDir, "tenants", string(id)), user: d.config.User}
+	h := home{dir: filepath.Join(d.config.DataDir, "tenants", string(id)), user: d.config.User, proxy: d.config.Proxy}
 	h.socketDir = h.dir
 	if len(postgres.SocketPath(h.dir, postgres.DefaultPort)) > postgres.MaxSocketPath {
 		h.socketDir = d.shortSocketDir(string(id))
@@ -173,6 +174,7 @@ func (h home) endpoint(i *postgres.Instance) wake.Endpoint {
 		Network:   "unix",
 		Address:   postgres.SocketPath(h.socketDir, postgres.DefaultPort),
 		Superuser: "postgres",
+		Proxy:     h.proxy,
 		Run:       fmt.Sprintf("%d-%d", i.PID, i.StartedAt.Unix()),
 		Gone:      i.Gone(),
 	}

@@ -2,12 +2,13 @@ package superuser
 
 import "context"
 
-// others selects the sessions of pg_stat_activity that are not Postern's own.
+// others selects the sessions of pg_stat_activity that are not this proxy's own. A
+// superuser's connection of another proxy counts: it does something for somebody.
 const others = `backend_type IN ('client backend', 'walsender')
 	AND pid <> pg_backend_pid()
-	AND application_name <> '` + ApplicationName + `' AND application_name NOT LIKE '` + ApplicationName + `/%'`
+	AND application_name NOT IN ('` + ApplicationName + `', current_setting('application_name'))`
 
-// Busy lists what is there that is not Postern's own, a phrase each: sessions
+// Busy lists what is there that is not this proxy's own, a phrase each: sessions
 // of clients, whatever they do, replication, prepared transactions, and
 // replication slots in use. None of it means that the instance may be stopped.
 func (c *Conn) Busy(ctx context.Context) ([]string, error) {
@@ -24,7 +25,7 @@ func (c *Conn) Busy(ctx context.Context) ([]string, error) {
 		SELECT format('replication slot %s', slot_name) FROM pg_replication_slots WHERE active`)
 }
 
-// TerminateClients ends every session that is not Postern's own with 57P01. It
+// TerminateClients ends every session that is not this proxy's own with 57P01. It
 // does not wait for them to be gone.
 func (c *Conn) TerminateClients(ctx context.Context) error {
 	return c.exec(ctx, "terminate clients", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "+others)

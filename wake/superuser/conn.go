@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"strings"
 	"time"
@@ -14,8 +15,9 @@ import (
 	"postern/wake"
 )
 
-// ApplicationName is how Postern's own connections show in pg_stat_activity:
-// this, or this and "/" and more. Such connections are nobody's work.
+// ApplicationName is how Postern's own connections show in pg_stat_activity: this,
+// and "/" and Endpoint.Proxy behind it if there is one. Such connections are
+// nobody's work to the proxy whose they are.
 const ApplicationName = "postern"
 
 // Conn is a connection as superuser to one database of an instance. It is not
@@ -53,7 +55,10 @@ func Connect(ctx context.Context, e wake.Endpoint, database string) (*Conn, erro
 	}
 	config.User, config.Password, config.Database = e.Superuser, "", database
 	config.TLSConfig, config.Fallbacks = e.TLS, nil
-	config.RuntimeParams = settings
+	config.RuntimeParams = maps.Clone(settings)
+	if e.Proxy != "" {
+		config.RuntimeParams["application_name"] += "/" + e.Proxy
+	}
 	config.LookupFunc = func(context.Context, string) ([]string, error) { return []string{"endpoint"}, nil }
 	config.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var d net.Dialer

@@ -45,6 +45,8 @@ type Capabilities struct {
 	Suspend bool
 	// Superuser: Endpoint.Superuser is set.
 	Superuser bool
+	// Shared: Endpoint.Share is set, and no role can make databases.
+	Shared bool
 }
 
 // Suspension is how a tenant is to be stopped.
@@ -71,6 +73,9 @@ type Endpoint struct {
 	// Proxy tells this proxy's superuser connections from those of others; "" where
 	// there are none.
 	Proxy string
+	// Share says what the tenant's roles and databases are called where the instance
+	// is not its own.
+	Share Share
 	// Run identifies this run of the instance: another start has another Run.
 	Run string
 	// Gone is closed when this run of the instance has ended; nil where the

@@ -15,6 +15,15 @@ type Login struct {
 	Role, Password, Database string
 }
 
+// ConnectSuperuser opens a session of the superuser in a database, by the name that
+// it has in the instance.
+func ConnectSuperuser(t testing.TB, e wake.Endpoint, database string) *pgx.Conn {
+	t.Helper()
+	superuser := e.Superuser
+	e.Share = wake.Share{}
+	return Connect(t, e, Login{Role: superuser, Database: database})
+}
+
 // Connect opens a client's session over the endpoint; it is closed at the end
 // of the test.
 func Connect(t testing.TB, e wake.Endpoint, l Login) *pgx.Conn {
@@ -33,7 +42,7 @@ func TryConnect(t testing.TB, e wake.Endpoint, l Login) (*pgx.Conn, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config.User, config.Password, config.Database = l.Role, l.Password, l.Database
+	config.User, config.Password, config.Database = e.Share.Role(l.Role), l.Password, e.Share.Database(l.Database)
 	config.TLSConfig, config.Fallbacks = e.TLS, nil
 	config.LookupFunc = func(context.Context, string) ([]string, error) { return []string{"endpoint"}, nil }
 	config.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) {

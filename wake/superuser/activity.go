@@ -8,25 +8,28 @@ const others = `backend_type IN ('client backend', 'walsender')
 	AND pid <> pg_backend_pid()
 	AND application_name NOT IN ('` + ApplicationName + `', current_setting('application_name'))`
 
-// Busy lists what is there that is not this proxy's own, a phrase each: sessions
-// of clients, whatever they do, replication, prepared transactions, and
+// Busy lists what is there of the tenant that is not this proxy's own, a phrase each:
+// sessions of clients, whatever they do, replication, prepared transactions, and
 // replication slots in use. None of it means that the instance may be stopped.
 func (c *Conn) Busy(ctx context.Context) ([]string, error) {
 	return c.strings(ctx, "look who is at work", `
 		SELECT format('%s of role %s%s%s',
 		              CASE backend_type WHEN 'walsender' THEN 'replication' ELSE 'session' END,
-		              usename,
+		              CASE WHEN starts_with(usename, $1) THEN substr(usename, length($1) + 1) ELSE usename END,
 		              ' (' || nullif(application_name, '') || ')',
 		              ': ' || state)
-		  FROM pg_stat_activity WHERE `+others+`
+		  FROM pg_stat_activity WHERE `+others+` AND (`+c.owns("datname")+` OR `+c.ownsRole("usename")+`)
 		UNION ALL
-		SELECT format('prepared transaction %s', gid) FROM pg_prepared_xacts
+		SELECT format('prepared transaction %s', gid) FROM pg_prepared_xacts WHERE `+c.owns("database")+`
 		UNION ALL
-		SELECT format('replication slot %s', slot_name) FROM pg_replication_slots WHERE active`)
+		SELECT format('replication slot %s', slot_name) FROM pg_replication_slots
+		 WHERE active AND `+c.owns("database"),
+		c.endpoint.Share.RolePrefix())
 }
 
-// TerminateClients ends every session that is not this proxy's own with 57P01. It
-// does not wait for them to be gone.
+// Busy lists what is there of the tenant that is not this proxy's own, a phrase each:
+// sessions of clients, whatever they do, replication, prepared transactions, and
 func (c *Conn) TerminateClients(ctx context.Context) error {
-	return c.exec(ctx, "terminate clients", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "+others)
+	return c.exec(ctx, "terminate clients", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "+others+
+		" AND ("+c.owns("datname")+" OR "+c.ownsRole("usename")+")")
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"postern/catalog"
+	"postern/wake"
 )
 
 // ErrReserved: the name belongs to PostgreSQL or to Postern itself.
@@ -34,9 +35,10 @@ type RoleSpec struct {
 	ReadOnly bool
 }
 
-// Roles returns every role that can log in or has a password, as pg_authid has
-// it, but for the superuser postgres and PostgreSQL's own.
+// Roles returns every role of the tenant that can log in or has a password, as
+// pg_authid has it, but for the superuser postgres and PostgreSQL's own.
 func (c *Conn) Roles(ctx context.Context) (map[string]catalog.Role, error) {
+	share := c.endpoint.Share
 	rows, err := c.pg.Query(ctx, `
 		SELECT r.rolname::text,
 		       CASE WHEN r.rolpassword LIKE 'SCRAM-SHA-256$%' THEN r.rolpassword ELSE '' END,
@@ -46,10 +48,11 @@ func (c *Conn) Roles(ctx context.Context) (map[string]catalog.Role, error) {
 		                WHERE s.setrole = r.oid AND s.setdatabase = 0
 		                  AND 'default_transaction_read_only=on' = ANY (s.setconfig))
 		       AND EXISTS (SELECT FROM pg_auth_members m
-		                    WHERE m.member = r.oid AND m.roleid = 'pg_read_all_data'::regrole)
+		                    WHERE m.member = r.oid AND m.roleid = (SELECT oid FROM pg_authid WHERE rolname = $1))
 		  FROM pg_authid r
 		 WHERE (r.rolcanlogin OR r.rolpassword IS NOT NULL)
-		   AND r.rolname <> 'postgres' AND r.rolname NOT LIKE 'pg\_%'`)
+		   AND r.rolname <> 'postgres' AND r.rolname NOT LIKE 'pg\_%' AND `+c.ownsRole("r.rolname"),
+		c.readers())
 	if err != nil {
 		return nil, fmt.Errorf("read roles: %w", err)
 	}
@@ -58,6 +61,7 @@ func (c *Conn) Roles(ctx context.Context) (map[string]catalog.Role, error) {
 	var until pgtype.Timestamptz
 	_, err = pgx.ForEachRow(rows, []any{&role.Name, &role.Verifier, &role.CanLogin, &until, &role.ReadOnly}, func() error {
 		role.ValidUntil = validUntil(until)
+		role.Name, _ = share.TenantRole(role.Name)
 		roles[role.Name] = role
 		return nil
 	})
@@ -80,15 +84,18 @@ func validUntil(t pgtype.Timestamptz) time.Time {
 
 // EnsureRole makes the login role, or gives one that exists the attributes of
 // the specification: LOGIN NOSUPERUSER NOCREATEROLE NOREPLICATION NOBYPASSRLS.
-// What else it was given stays.
+// What else it was given stays. In an instance that tenants share, no role may make
+// databases, and names are at most wake.MaxSharedRole bytes long.
 func (c *Conn) EnsureRole(ctx context.Context, r RoleSpec) error {
-	if reservedRole(r.Name) {
-		return fmt.Errorf("make role %q: %w", r.Name, ErrReserved)
+	if err := c.checkRole(r.Name); err != nil {
+		return fmt.Errorf("make role %q: %w", r.Name, err)
 	}
 	if r.Verifier != "" && !verifierForm.MatchString(r.Verifier) {
 		return fmt.Errorf("make role %q: not a SCRAM-SHA-256 verifier", r.Name)
 	}
-	exists, err := c.strings(ctx, "look up role", "SELECT rolname::text FROM pg_authid WHERE rolname = $1", r.Name)
+	share := c.endpoint.Share
+	name := share.Role(r.Name)
+	exists, err := c.strings(ctx, "look up role", "SELECT rolname::text FROM pg_authid WHERE rolname = $1", name)
 	if err != nil {
 		return err
 	}
@@ -97,67 +104,99 @@ func (c *Conn) EnsureRole(ctx context.Context, r RoleSpec) error {
 		verb = "ALTER"
 	}
 	attributes := " LOGIN NOSUPERUSER NOCREATEROLE NOREPLICATION NOBYPASSRLS"
-	if r.CreateDB {
+	if r.CreateDB && !share.Shared() {
 		attributes += " CREATEDB"
 	} else {
 		attributes += " NOCREATEDB"
 	}
+	if share.Shared() {
+		attributes += connectionLimit(share)
+	}
 	if r.Verifier != "" {
 		attributes += " PASSWORD " + literal(r.Verifier)
 	}
-	statements := verb + " ROLE " + quote(r.Name) + attributes + ";"
+	statements := verb + " ROLE " + quote(name) + attributes + ";"
+	if share.Shared() {
+		statements += "GRANT " + quote(share.Members()) + " TO " + quote(name) + ";"
+	}
 	if r.ReadOnly {
-		statements += "GRANT pg_read_all_data TO " + quote(r.Name) + ";" +
-			"ALTER ROLE " + quote(r.Name) + " SET default_transaction_read_only = on;"
+		statements += "GRANT " + quote(c.readers()) + " TO " + quote(name) + ";" +
+			"ALTER ROLE " + quote(name) + " SET default_transaction_read_only = on;"
 	}
 	// Several statements in one message are one transaction.
 	err = c.exec(ctx, fmt.Sprintf("make role %q", r.Name), statements)
 	if verb == "CREATE" && hasCode(err, "42710", "23505") { // somebody else was first
 		return c.EnsureRole(ctx, r)
 	}
+	if err == nil && share.Shared() {
+		err = c.letReadersInEverywhere(ctx)
+	}
 	return err
+}
+
+// readers is the group of those that may read everything.
+func (c *Conn) readers() string {
+	if share := c.endpoint.Share; share.Shared() {
+		return share.Readers() // pg_read_all_data would read pg_authid, with the verifiers of all
+	}
+	return "pg_read_all_data"
 }
 
 // DropRole ends the role's sessions and drops it. What it owned goes to heir,
 // in every database. A role that is not there is none to drop.
 func (c *Conn) DropRole(ctx context.Context, name, heir string) error {
-	if reservedRole(name) {
-		return fmt.Errorf("drop role %q: %w", name, ErrReserved)
+	if err := c.checkRole(name); err != nil {
+		return fmt.Errorf("drop role %q: %w", name, err)
 	}
 	if name == heir {
 		return fmt.Errorf("drop role %q: it cannot inherit from itself", name)
 	}
 	what := fmt.Sprintf("drop role %q", name)
-	exists, err := c.strings(ctx, what, "SELECT rolname::text FROM pg_authid WHERE rolname = $1", name)
+	role, heir := c.endpoint.Share.Role(name), c.endpoint.Share.Role(heir)
+	exists, err := c.strings(ctx, what, "SELECT rolname::text FROM pg_authid WHERE rolname = $1", role)
 	if err != nil || len(exists) == 0 {
 		return err
 	}
-	err = c.exec(ctx, what, "ALTER ROLE "+quote(name)+" NOLOGIN;"+
-		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = "+literal(name))
+	err = c.exec(ctx, what, "ALTER ROLE "+quote(role)+" NOLOGIN;"+
+		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = "+literal(role))
 	if err != nil {
 		return err
 	}
-	databases, err := c.strings(ctx, what, "SELECT datname::text FROM pg_database WHERE datallowconn AND datname <> 'template1'")
+	databases, err := c.strings(ctx, what,
+		"SELECT datname::text FROM pg_database WHERE datallowconn AND datname <> 'template1' AND "+c.owns("datname"))
 	if err != nil {
 		return err
 	}
 	for _, database := range databases {
-		if err := c.disown(ctx, database, name, heir); err != nil {
+		if err := c.disown(ctx, database, role, heir); err != nil {
 			return fmt.Errorf("%s: in database %q: %w", what, database, err)
 		}
 	}
-	return c.exec(ctx, what, "DROP ROLE IF EXISTS "+quote(name))
+	return c.exec(ctx, what, "DROP ROLE IF EXISTS "+quote(role))
 }
 
 // disown passes on what a role owns in one database, and takes its rights there.
-func (c *Conn) disown(ctx context.Context, database, name, heir string) error {
+// The names are the instance's.
+func (c *Conn) disown(ctx context.Context, database, role, heir string) error {
 	there, err := Connect(ctx, c.endpoint, database)
 	if err != nil {
 		return err
 	}
 	defer there.Close()
 	return there.exec(ctx, "reassign",
-		"REASSIGN OWNED BY "+quote(name)+" TO "+quote(heir)+"; DROP OWNED BY "+quote(name))
+		"REASSIGN OWNED BY "+quote(role)+" TO "+quote(heir)+"; DROP OWNED BY "+quote(role))
+}
+
+// checkRole says what is wrong with the name of a tenant's role.
+func (c *Conn) checkRole(name string) error {
+	switch {
+	case reservedRole(name):
+		return ErrReserved
+	case c.endpoint.Share.Shared() && len(name) > wake.MaxSharedRole:
+		return fmt.Errorf("%w: the name is longer than %d bytes, the most in an instance that tenants share",
+			wake.ErrUnsupported, wake.MaxSharedRole)
+	}
+	return nil
 }
 
 func reservedRole(name string) bool {

@@ -122,7 +122,10 @@ func (d *dialer) dial(ctx context.Context, endpoint wake.Endpoint) (*pool.Server
 	if d.server.config.Loop != nil {
 		target.Wrap = engine.Wrap
 	}
-	return pool.Connect(ctx, target, d.login)
+	login := d.login
+	login.Role, login.Database = endpoint.Share.Role(login.Role), endpoint.Share.Database(login.Database)
+	server, err := pool.Connect(ctx, target, login)
+	return server, inClientsNames(err, d.login, login)
 }
 
 func safeToRetry(err error) bool {

@@ -27,6 +27,7 @@ import (
 	"postern/proxy/pool"
 	"postern/router"
 	"postern/wake"
+	"postern/wake/database"
 	"postern/wake/process"
 	"postern/wake/static"
 	"postern/wake/superuser"
@@ -52,7 +53,8 @@ type daemon struct {
 	store     store
 	member    *membership.Member // nil where the catalog is this proxy's alone
 	cache     *catalog.Cache
-	process   *process.Driver // nil where there is no PostgreSQL on this machine
+	process   *process.Driver  // nil where there is no PostgreSQL on this machine
+	database  *database.Driver // likewise
 	gate      *wake.Gate
 	suspender *wake.Suspender
 	tenants   *superuser.Tenants
@@ -108,6 +110,11 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 	if d.process != nil {
 		all["process"] = d.process
 		d.closers = append(d.closers, d.process.Close)
+		if d.database, err = drivers.database(config, dataDir, d.process, log); err != nil {
+			return nil, err
+		}
+		all["database"] = d.database
+		d.closers = append(d.closers, d.database.Close)
 	}
 	d.gate = wake.NewGate(wake.GateConfig{
 		Store:         store,
@@ -200,6 +207,7 @@ func (d *daemon) run(ctx context.Context) error {
 	group.Go(func() error { return d.suspender.Run(background) })
 	if d.process != nil {
 		group.Go(func() error { return d.process.Run(background) })
+		group.Go(func() error { return d.database.Run(background) })
 	}
 	group.Go(func() error { return d.emptyTrash(background) })
 	group.Go(func() error { return returnMemory(background) })
@@ -230,8 +238,10 @@ func (d *daemon) emptyTrash(ctx context.Context) error {
 	ticker := time.NewTicker(time.Hour)
 	defer ticker.Stop()
 	for {
-		if _, err := d.process.EmptyTrash(ctx, time.Now()); err != nil && ctx.Err() == nil {
-			d.log.Warn("cannot empty the trash", "error", err)
+		for _, empty := range []func(context.Context, time.Time) (int, error){d.process.EmptyTrash, d.database.EmptyTrash} {
+			if _, err := empty(ctx, time.Now()); err != nil && ctx.Err() == nil {
+				d.log.Warn("cannot empty the trash", "error", err)
+			}
 		}
 		select {
 		case <-ticker.C:

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"postern/configs"
+	"postern/wake/database"
 	"postern/wake/postgres"
 	"postern/wake/process"
 )
@@ -45,6 +46,19 @@ func (o driverOptions) process(ctx context.Context, config configs.Process, data
 	})
 }
 
+// database returns the driver for tenants that share an instance, which instances
+// runs.
+func (o driverOptions) database(config configs.Config, dataDir string, instances *process.Driver, log *slog.Logger) (*database.Driver, error) {
+	return database.New(database.Config{
+		DataDir:     dataDir,
+		Instances:   instances,
+		Settings:    config.Wake.Process.Postgres,
+		Connections: cmp.Or(config.Pool.MaxDBConnections, config.Pool.DefaultPoolSize+config.Pool.ReservePoolSize),
+		KeepDeleted: max(time.Duration(config.Wake.Process.KeepDeleted), time.Nanosecond), // 0 is "not at all"
+		Log:         log,
+	})
+}
+
 // postgres finds PostgreSQL and the account that it runs as.
 func (o driverOptions) postgres(ctx context.Context, config configs.Process) ([]postgres.Installation, postgres.User, error) {
 	installations, err := postgres.Find(ctx, o.search)
@@ -76,7 +90,7 @@ func missingPostgres(err error) error {
 // names lists the drivers that tenants may have, the default one first.
 func (o driverOptions) names(process bool) []string {
 	if process {
-		return []string{"process", "static"}
+		return []string{"process", "database", "static"}
 	}
 	return []string{"static"}
 }

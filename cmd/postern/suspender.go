@@ -50,6 +50,9 @@ func countSuspend(metrics *meter.Metrics) func(driver string, err error) {
 
 // suspendAll stops every instance of this machine that runs.
 func (d *daemon) suspendAll(ctx context.Context) error {
+	if d.database != nil {
+		defer d.database.Rest(ctx) // what its last tenant may have left running
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(suspendsAtOnce)
 	// In the order in which a tenant goes through them, since what has just come to its

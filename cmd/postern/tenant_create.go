@@ -25,7 +25,7 @@ func newTenantCreateCommand(a *app, c *connection) *cobra.Command {
 		labels, settings, postgres []string
 	)
 	flags := cmd.Flags()
-	flags.StringVar(&request.Driver, "driver", "", "which `driver` runs its Postgres")
+	flags.StringVar(&request.Driver, "driver", "", "which `driver` runs its Postgres: process, database (in an instance that tenants share) or static")
 	flags.StringVar(&request.Region, "region", "", "`region` it lives in")
 	flags.StringArrayVar(&request.Hostnames, "hostname", nil, "host `name` of its own (repeatable)")
 	flags.StringArrayVar(&labels, "label", nil, "label `key=value` to select it by (repeatable)")

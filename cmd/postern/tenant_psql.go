@@ -39,6 +39,11 @@ func newTenantPsqlCommand(a *app, c *connection) *cobra.Command {
 		if !ok {
 			return fmt.Errorf("tenant %s has no private socket: driver %s runs no Postgres on this machine", tenant.ID, tenant.Driver)
 		}
+		if shared, ok := tenant.Backend["databases"].(map[string]any); ok { // it shares the instance with others
+			if *database, ok = shared[*database].(string); !ok {
+				return fmt.Errorf("tenant %s has no such database", tenant.ID)
+			}
+		}
 		psql, err := findPsql()
 		if err != nil {
 			return err

@@ -27,8 +27,8 @@ func (c *Conn) Busy(ctx context.Context) ([]string, error) {
 		c.endpoint.Share.RolePrefix())
 }
 
-// Busy lists what is there of the tenant that is not this proxy's own, a phrase each:
-// sessions of clients, whatever they do, replication, prepared transactions, and
+// TerminateClients ends every session of the tenant that is not this proxy's own with
+// 57P01. It does not wait for them to be gone.
 func (c *Conn) TerminateClients(ctx context.Context) error {
 	return c.exec(ctx, "terminate clients", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "+others+
 		" AND ("+c.owns("datname")+" OR "+c.ownsRole("usename")+")")

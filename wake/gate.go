@@ -163,8 +163,18 @@ func (g *Gate) Ready(ctx context.Context, t *catalog.Tenant) (Endpoint, error) {
 		if operation.waking {
 			return operation.endpoint, operation.err
 		}
-		// A suspend stood in the way; now it is asleep, so look again.
+		// Something else stood in the way, a suspend or a move: look again.
+		t = g.latest(ctx, t)
 	}
+}
+
+// latest is the tenant's record as it is now, or else as it was known.
+func (g *Gate) latest(ctx context.Context, t *catalog.Tenant) *catalog.Tenant {
+	now, err := g.config.Store.Lookup(ctx, t.ID)
+	if err != nil || now.UID != t.UID {
+		return t
+	}
+	return now
 }
 
 // join returns the operation to wait for, starting a wake if there is none, or

@@ -95,15 +95,24 @@ func (m marks) remove(uid string) error {
 
 // keptBefore lists the tenants that were deleted before a time.
 func (m marks) keptBefore(limit time.Time) (uids []string, err error) {
-	entries, err := os.ReadDir(filepath.Join(m.dir, string(kept)))
+	all, err := m.list(kept)
+	for _, uid := range all {
+		info, err := os.Stat(m.path(kept, uid))
+		if err == nil && !info.ModTime().After(limit) {
+			uids = append(uids, uid)
+		}
+	}
+	return uids, err
+}
+
+// list returns the UIDs of those of one standing.
+func (m marks) list(s standing) (uids []string, err error) {
+	entries, err := os.ReadDir(filepath.Join(m.dir, string(s)))
 	if err != nil {
-		return nil, fmt.Errorf("list deleted tenants: %w", err)
+		return nil, fmt.Errorf("list tenants: %w", err)
 	}
 	for _, e := range entries {
-		info, err := e.Info()
-		if err == nil && !info.ModTime().After(limit) {
-			uids = append(uids, e.Name())
-		}
+		uids = append(uids, e.Name())
 	}
 	return uids, nil
 }

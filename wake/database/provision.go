@@ -19,6 +19,10 @@ import (
 // made before if there is none, and leaves that running. What a broken-off attempt
 // left is removed first, and so is what was kept of the same tenant.
 func (d *Driver) Provision(ctx context.Context, t *catalog.Tenant) error {
+	return d.create(ctx, t, func(context.Context, wake.Endpoint) error { return nil })
+}
+
+func (d *Driver) create(ctx context.Context, t *catalog.Tenant, fill func(context.Context, wake.Endpoint) error) error {
 	if err := check(t); err != nil {
 		return err
 	}
@@ -30,17 +34,18 @@ func (d *Driver) Provision(ctx context.Context, t *catalog.Tenant) error {
 		return err
 	}
 	defer leave()
-	if err := d.provision(ctx, t); err != nil {
+	if err := d.provision(ctx, t, fill); err != nil {
 		return roomError(fmt.Errorf("provision tenant %s: %w", t.ID, err))
 	}
 	return nil
 }
 
-func (d *Driver) provision(ctx context.Context, t *catalog.Tenant) error {
+func (d *Driver) provision(ctx context.Context, t *catalog.Tenant, fill func(context.Context, wake.Endpoint) error) error {
 	r, err := d.make(ctx)
 	if err != nil {
 		return err
 	}
+	defer d.beingMade(t.UID)()
 	if err := d.marks.begin(t); err != nil {
 		return err
 	}
@@ -55,6 +60,9 @@ func (d *Driver) provision(ctx context.Context, t *catalog.Tenant) error {
 	if err := makeContents(ctx, conn, t); err != nil {
 		return err
 	}
+	if err := fill(ctx, d.endpoint(r, t)); err != nil {
+		return err
+	}
 	if err := d.marks.remove(t.UID); err != nil { // of what was kept
 		return err
 	}
@@ -62,6 +70,19 @@ func (d *Driver) provision(ctx context.Context, t *catalog.Tenant) error {
 		return err
 	}
 	return d.marks.move(t.UID, making, made)
+}
+
+// beingMade tells the tenant from those whose making was broken off, until the
+// returned function is called.
+func (d *Driver) beingMade(uid string) (over func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.making[uid] = struct{}{}
+	return func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		delete(d.making, uid)
+	}
 }
 
 // make returns the running instance, having made it if there was none.

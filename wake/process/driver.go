@@ -63,7 +63,7 @@ type Driver struct {
 	watched map[catalog.TenantID]*postgres.Instance // under mu: instances last seen running
 }
 
-var _ wake.Driver = (*Driver)(nil)
+var _ wake.Filler = (*Driver)(nil)
 
 // New checks the configuration and makes the directories. Close the driver when
 // it is no longer needed.

@@ -22,6 +22,11 @@ import (
 // the roles and databases of the record, and leaves it running. What a broken-off attempt left is removed first. All of it
 // is on disk when Provision returns.
 func (d *Driver) Provision(ctx context.Context, t *catalog.Tenant) error {
+	return d.Fill(ctx, t, nil)
+}
+
+// Fill implements wake.Filler.
+func (d *Driver) Fill(ctx context.Context, t *catalog.Tenant, fill func(context.Context, wake.Endpoint) error) error {
 	h := d.tenant(t.ID)
 	if err := h.prepare(); err != nil {
 		return roomError(err)
@@ -34,7 +39,7 @@ func (d *Driver) Provision(ctx context.Context, t *catalog.Tenant) error {
 	if err := h.belongs(t); !errors.Is(err, wake.ErrNotProvisioned) {
 		return err // there already, or somebody else's
 	}
-	if err := d.provision(ctx, t, h); err != nil {
+	if err := d.provision(ctx, t, h, fill); err != nil {
 		return roomError(fmt.Errorf("provision tenant %s: %w", t.ID, err))
 	}
 	select {
@@ -45,7 +50,7 @@ func (d *Driver) Provision(ctx context.Context, t *catalog.Tenant) error {
 }
 
 // provision fills a home that is not complete. Called with the lock held.
-func (d *Driver) provision(ctx context.Context, t *catalog.Tenant, h home) error {
+func (d *Driver) provision(ctx context.Context, t *catalog.Tenant, h home, fill func(context.Context, wake.Endpoint) error) error {
 	installation, err := d.pick(t)
 	if err != nil {
 		return err
@@ -76,7 +81,11 @@ func (d *Driver) provision(ctx context.Context, t *catalog.Tenant, h home) error
 		if err != nil {
 			return err
 		}
-		return h.makeContents(ctx, d.watch(t.ID, i), t)
+		i = d.watch(t.ID, i)
+		if err := h.makeContents(ctx, i, t); err != nil || fill == nil {
+			return err
+		}
+		return fill(ctx, h.endpoint(i))
 	})
 	if err := work.Wait(); err != nil {
 		return err

@@ -55,6 +55,23 @@ func (c *Conn) DropShare(ctx context.Context) error {
 	return nil
 }
 
+// DropStrays removes the roles of an instance that tenants share which are no
+// tenant's: names that begin otherwise. A move that was broken off leaves such.
+func (c *Conn) DropStrays(ctx context.Context) error {
+	const what = "drop roles that belong to nobody"
+	strays, err := c.strings(ctx, what, `SELECT rolname::text FROM pg_authid
+		WHERE rolname <> 'postgres' AND rolname !~ '^pg_' AND rolname !~ '^(t|r)_[0-9a-f]{12}(_|$)'`)
+	if err != nil {
+		return err
+	}
+	for _, role := range strays {
+		if err := c.exec(ctx, what, "DROP ROLE IF EXISTS "+quote(role)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // AllowShare lets clients connect to the tenant's databases, or no longer: those
 // that are there are ended then.
 func (c *Conn) AllowShare(ctx context.Context, allow bool) error {
@@ -109,8 +126,7 @@ func (c *Conn) ensureSharedDatabase(ctx context.Context, what, name, owner strin
 // strategy is how a small database is copied without a checkpoint of everybody's
 // data: through the WAL. Before 15 there is no choice.
 func (c *Conn) strategy() string {
-	version := c.pg.PgConn().ParameterStatus("server_version")
-	if major, err := strconv.Atoi(leadingDigits(version)); err == nil && major >= 15 {
+	if c.Major() >= 15 {
 		return " STRATEGY WAL_LOG"
 	}
 	return ""

@@ -28,26 +28,32 @@ type Mover interface {
 	Copy(ctx context.Context, t *catalog.Tenant, from, to Endpoint) error
 }
 
-// Move takes the tenant to another driver; it is awake there then, unless it is
-// paused. Whoever asks for its instance meanwhile waits. The caller sees to it that
-// no client is at work (proxy.Server.Hold). Until the catalog names the other driver
-// the source is as it was, and a Move that fails leaves it so; then the source is
-// given up as by Destroy, without purge. A tenant that is there already stays.
+// Move takes the tenant to another driver; it is awake there then. Whoever asks for
+// its instance meanwhile waits, in every proxy; where another one uses it, that is a
+// *BusyError. The caller sees to it that no client of this one is at work
+// (proxy.Server.Hold). Until the catalog names the other driver the source is as it
+// was, and a Move that fails leaves it so; then the source is given up as by Destroy,
+// without purge. A tenant that is there already stays.
 //
-// When ctx ends the move is broken off; GateConfig.Timeout does not bound it.
+// When ctx ends the move is broken off, or after an hour; GateConfig.Timeout does not
+// bound it.
 func (g *Gate) Move(ctx context.Context, t *catalog.Tenant, driver string, mover Mover) error {
 	target, ok := g.config.Drivers[driver].(Filler)
 	if !ok {
 		return fmt.Errorf("move tenant %s to driver %q: %w", t.ID, driver, ErrUnsupported)
 	}
 	return g.exclusive(ctx, t, func(_ context.Context, o *operation, e *entry) (Endpoint, bool, error) {
-		moving, cancel := context.WithCancel(g.life)
+		deadline, ok := ctx.Deadline()
+		if !ok {
+			deadline = time.Now().Add(time.Hour)
+		}
+		moving, cancel := context.WithDeadline(g.life, deadline)
 		defer cancel()
 		defer context.AfterFunc(ctx, cancel)()
-		move := move{gate: g, operation: o, target: target, driver: driver, mover: mover}
+		move := move{gate: g, operation: o, target: target, driver: driver, mover: mover, deadline: deadline}
 		endpoint, awake, err := move.run(moving, t, e)
 		if err != nil {
-			err = fmt.Errorf("move tenant %s to driver %q: %w", t.ID, driver, err)
+			err = fmt.Errorf("move tenant %s to driver %q: %w", t.ID, driver, busyElsewhere(err))
 		}
 		return endpoint, awake, err
 	})
@@ -60,6 +66,8 @@ type move struct {
 	target    Filler
 	driver    string
 	mover     Mover
+	deadline  time.Time
+	claimed   *catalog.Tenant // the record that says that it is under way
 }
 
 func (m *move) run(ctx context.Context, t *catalog.Tenant, e *entry) (Endpoint, bool, error) {
@@ -68,25 +76,32 @@ func (m *move) run(ctx context.Context, t *catalog.Tenant, e *entry) (Endpoint, 
 	if err != nil || t.Driver == m.driver {
 		return from, awake, err
 	}
+	if err := m.claim(ctx, t); err != nil {
+		return from, awake, err
+	}
 	if !awake {
 		if from, err = source.Wake(ctx, t); err != nil {
+			m.file(ctx, catalog.Asleep)
 			return Endpoint{}, false, err
 		}
 	}
 	moved, err := m.transfer(ctx, t, from)
 	if err != nil {
-		m.gate.recordOutcome(t.ID, nil) // awake where it was
+		m.file(ctx, catalog.Awake) // where it was
 		return from, true, err
 	}
 	m.operation.tenant = moved
 	if err := source.Destroy(ctx, t, false); err != nil {
 		m.gate.config.Log.Warn("what a moved tenant has left behind cannot be removed", "tenant", t.ID, "driver", t.Driver, "error", err)
 	}
-	endpoint, err := m.settle(ctx, moved)
+	endpoint, err := m.target.Wake(ctx, moved)
 	if err != nil {
 		m.gate.config.Log.Warn("a moved tenant is not awake", "tenant", t.ID, "error", err)
+		m.file(ctx, catalog.Asleep)
+		return Endpoint{}, false, nil
 	}
-	return endpoint, err == nil && endpoint.Run != "", nil
+	m.file(ctx, catalog.Awake)
+	return endpoint, true, nil
 }
 
 // look reads the record afresh.
@@ -95,24 +110,50 @@ func (m *move) look(ctx context.Context, t *catalog.Tenant) (*catalog.Tenant, Dr
 	if err != nil {
 		return t, nil, err
 	}
-	if err := movable(now, t.UID); err != nil {
-		return now, nil, err
-	}
 	source, err := m.gate.driver(now)
+	if err == nil && now.UID != t.UID {
+		err = catalog.ErrNotFound
+	}
 	if err == nil && !(source.Capabilities().Superuser && source.Capabilities().Provision) {
 		err = fmt.Errorf("from driver %q: %w", now.Driver, ErrUnsupported)
 	}
 	return now, source, err
 }
 
-func movable(t *catalog.Tenant, uid string) error {
-	switch {
-	case t.UID != uid, t.Deleted():
-		return catalog.ErrNotFound
-	case t.State == catalog.Provisioning, t.State == catalog.Failed, t.State == catalog.Deleting:
-		return &BusyError{Because: []string{"its state, which is " + string(t.State)}}
+// claim has other proxies leave the tenant alone, as if it were being suspended, and
+// this one hold it.
+func (m *move) claim(ctx context.Context, t *catalog.Tenant) error {
+	var err error
+	m.claimed, err = m.gate.config.Fleet.Claim(ctx, t.ID, func(now *catalog.Tenant) error {
+		switch {
+		case now.UID != t.UID || now.Deleted():
+			return catalog.ErrNotFound
+		case now.State != catalog.Asleep && now.State != catalog.Awake && now.State != catalog.Waking:
+			return &BusyError{Because: []string{"its state, which is " + string(now.State)}}
+		}
+		now.State, now.Owner, now.Deadline = catalog.Suspending, m.gate.config.Owner, m.deadline
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	return nil
+	return m.gate.hold(ctx, t)
+}
+
+// file ends what claim has begun, unless somebody else has taken over.
+func (m *move) file(ctx context.Context, state catalog.State) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.gate.config.Timeout)
+	defer cancel()
+	m.gate.record(ctx, m.claimed.ID, func(t *catalog.Tenant) error {
+		if t.Generation != m.claimed.Generation {
+			return errUnchanged
+		}
+		t.State, t.Owner, t.Deadline = state, "", time.Time{}
+		if state == catalog.Awake {
+			t.LastActiveAt = time.Now()
+		}
+		return nil
+	})
 }
 
 // transfer fills the target and files the tenant there. On an error the source is
@@ -136,8 +177,8 @@ func (m *move) transfer(ctx context.Context, t *catalog.Tenant, from Endpoint) (
 	}
 	store := m.gate.config.Store
 	moved, err := store.Update(ctx, t.ID, func(t *catalog.Tenant) error {
-		if err := movable(t, filled.UID); err != nil {
-			return err
+		if t.UID != filled.UID || t.Generation != m.claimed.Generation {
+			return catalog.ErrConflict // it was deleted, or took too long
 		}
 		t.Driver, t.Roles, t.Databases = m.driver, filled.Roles, filled.Databases
 		return nil
@@ -165,14 +206,4 @@ func (m *move) discard(ctx context.Context, t *catalog.Tenant) {
 	if err := m.target.Destroy(ctx, t, true); err != nil {
 		m.gate.config.Log.Warn("what a broken-off move has made cannot be removed", "tenant", t.ID, "driver", m.driver, "error", err)
 	}
-}
-
-// settle leaves the moved tenant awake, or asleep if it is paused.
-func (m *move) settle(ctx context.Context, t *catalog.Tenant) (Endpoint, error) {
-	if t.State == catalog.Paused {
-		return Endpoint{}, m.target.Suspend(ctx, t, Suspension{})
-	}
-	endpoint, err := m.target.Wake(ctx, t)
-	m.gate.recordOutcome(t.ID, err)
-	return endpoint, err
 }

@@ -18,7 +18,7 @@ func (g *Gate) wake(operation *operation, t *catalog.Tenant) {
 	ctx, cancel := context.WithTimeout(g.life, g.config.Timeout)
 	defer cancel()
 
-	endpoint, filed, err := g.holdAndStart(ctx, t)
+	endpoint, filed, err := g.holdAndStart(ctx, operation, t)
 	if err != nil {
 		err = g.failed(t.ID, err)
 	} else {
@@ -34,7 +34,7 @@ func (g *Gate) wake(operation *operation, t *catalog.Tenant) {
 // holdAndStart starts t's instance once no other proxy can suspend it. The catalog
 // hears of it beside the start, not before it: filed has the record then, nil if it
 // was not written.
-func (g *Gate) holdAndStart(ctx context.Context, t *catalog.Tenant) (_ Endpoint, filed <-chan *catalog.Tenant, _ error) {
+func (g *Gate) holdAndStart(ctx context.Context, operation *operation, t *catalog.Tenant) (_ Endpoint, filed <-chan *catalog.Tenant, _ error) {
 	recorded := make(chan *catalog.Tenant, 1)
 	if err := g.hold(ctx, t); err != nil {
 		recorded <- nil
@@ -50,13 +50,13 @@ func (g *Gate) holdAndStart(ctx context.Context, t *catalog.Tenant) (_ Endpoint,
 			return nil
 		})
 	}()
-	endpoint, err := g.start(ctx, t)
+	endpoint, err := g.start(ctx, operation, t)
 	return endpoint, recorded, err
 }
 
 // start takes a slot and calls the driver; a tenant whose making was broken off
 // is made first.
-func (g *Gate) start(ctx context.Context, t *catalog.Tenant) (Endpoint, error) {
+func (g *Gate) start(ctx context.Context, operation *operation, t *catalog.Tenant) (Endpoint, error) {
 	driver, err := g.driver(t)
 	if err != nil {
 		return Endpoint{}, err
@@ -68,7 +68,7 @@ func (g *Gate) start(ctx context.Context, t *catalog.Tenant) (Endpoint, error) {
 	began := time.Now()
 	endpoint, err := driver.Wake(ctx, t)
 	if errors.Is(err, ErrNotProvisioned) && driver.Capabilities().Provision {
-		endpoint, err = g.provision(ctx, driver, t)
+		endpoint, err = g.provision(ctx, operation, driver, t)
 	}
 	if g.config.Observe != nil {
 		g.config.Observe(t.Driver, time.Since(began), err)
@@ -78,11 +78,20 @@ func (g *Gate) start(ctx context.Context, t *catalog.Tenant) (Endpoint, error) {
 
 // provision makes the instance of a tenant that has none yet. Only a record that
 // still says Provisioning, freshly read, allows it: a data directory that has
-// vanished must not be replaced by an empty one.
-func (g *Gate) provision(ctx context.Context, driver Driver, t *catalog.Tenant) (Endpoint, error) {
+// vanished must not be replaced by an empty one. One that another proxy has moved is
+// at another driver.
+func (g *Gate) provision(ctx context.Context, operation *operation, driver Driver, t *catalog.Tenant) (Endpoint, error) {
+	was := t.Driver
 	t, err := g.config.Store.Lookup(ctx, t.ID)
 	if err != nil {
 		return Endpoint{}, err
+	}
+	if t.Driver != was {
+		operation.tenant = t
+		if driver, err = g.driver(t); err != nil {
+			return Endpoint{}, err
+		}
+		return driver.Wake(ctx, t)
 	}
 	if t.State != catalog.Provisioning {
 		return Endpoint{}, &FailedError{

@@ -21,6 +21,8 @@ type Config struct {
 	Roles Roles
 	// Databases makes and drops databases within an instance. Required.
 	Databases Databases
+	// Mover moves tenants to other drivers. Default: that is not possible.
+	Mover Mover
 	// Sessions are the connected clients. Default: there are none.
 	Sessions Sessions
 

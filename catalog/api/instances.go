@@ -41,6 +41,13 @@ type Inspector interface {
 	Status(ctx context.Context, t *catalog.Tenant) (wake.Status, error)
 }
 
+// Mover moves tenants to other drivers.
+type Mover interface {
+	// Move has another driver run t's Postgres, with what it holds. Clients wait, and
+	// a *wake.BusyError says who cannot. When it fails, t is as it was.
+	Move(ctx context.Context, t *catalog.Tenant, driver string) error
+}
+
 // Roles writes to the roles in a tenant's Postgres, waking it for that. The
 // catalog's copy is this package's to keep: a role that it already has is not
 // asked for again. Where PostgreSQL refuses, the error has a method SQLState.

@@ -49,6 +49,7 @@ PATCH /v1/tenants/{id}
 POST /v1/tenants
 POST /v1/tenants/{id}/databases
 POST /v1/tenants/{id}/databases/{database}/extensions
+POST /v1/tenants/{id}/move
 POST /v1/tenants/{id}/pause
 POST /v1/tenants/{id}/reset-password
 POST /v1/tenants/{id}/resume

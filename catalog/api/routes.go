@@ -26,6 +26,7 @@ func (a *api) routes(router huma.API) {
 	register(a, router, http.MethodPost, tenant+"/suspend", "suspend-tenant", "Stop a tenant's Postgres", a.suspendTenant)
 	register(a, router, http.MethodPost, tenant+"/pause", "pause-tenant", "Refuse a tenant's clients until it is resumed", a.pauseTenant)
 	register(a, router, http.MethodPost, tenant+"/resume", "resume-tenant", "End a pause", a.resumeTenant)
+	register(a, router, http.MethodPost, tenant+"/move", "move-tenant", "Have another driver run a tenant's Postgres", a.moveTenant)
 	register(a, router, http.MethodPost, tenant+"/undelete", "undelete-tenant", "Bring a deleted tenant back", a.undeleteTenant)
 	register(a, router, http.MethodPost, tenant+"/reset-password", "reset-password", "Give a role a new password", a.resetPassword)
 	register(a, router, http.MethodGet, tenant+"/logs", "get-logs", "Get the end of a tenant's own log", a.getLogs)

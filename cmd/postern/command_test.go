@@ -33,6 +33,7 @@ tenant delete
 tenant get
 tenant list
 tenant logs
+tenant move
 tenant pause
 tenant psql
 tenant reset-password

@@ -31,6 +31,7 @@ import (
 	"postern/wake/process"
 	"postern/wake/static"
 	"postern/wake/superuser"
+	"postern/wake/transfer"
 )
 
 // daemon is one running Postern: what serve and dev have in common. It is built
@@ -104,7 +105,8 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 	store = seenStore{store, d.cache.Invalidate, func(t *catalog.Tenant) { d.suspender.Updated(t) }}
 	d.store = store
 	all := map[string]wake.Driver{"static": static.New(static.Config{})}
-	if d.process, err = drivers.process(ctx, config.Wake.Process, dataDir, d.boot(), log); err != nil {
+	var transfers *transfer.Mover
+	if d.process, transfers, err = drivers.process(ctx, config.Wake.Process, dataDir, d.boot(), log); err != nil {
 		return nil, err
 	}
 	if d.process != nil {
@@ -173,6 +175,7 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 		Instances:     d.gate,
 		Roles:         d.tenants,
 		Databases:     d.tenants,
+		Mover:         mover{d.gate, d.proxy, transfers},
 		Sessions:      sessions{d.proxy, d.suspender},
 		NewCredential: newCredential,
 		URL:           d.url,

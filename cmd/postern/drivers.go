@@ -12,6 +12,7 @@ import (
 	"postern/wake/database"
 	"postern/wake/postgres"
 	"postern/wake/process"
+	"postern/wake/transfer"
 )
 
 // driverOptions is what serve and dev want of the drivers.
@@ -23,18 +24,18 @@ type driverOptions struct {
 }
 
 // process returns the process driver of the proxy with that boot id, nil if it is not
-// needed and there is no PostgreSQL here.
-func (o driverOptions) process(ctx context.Context, config configs.Process, dataDir, proxy string, log *slog.Logger) (*process.Driver, error) {
+// needed and there is no PostgreSQL here, and what moves tenants between it and others.
+func (o driverOptions) process(ctx context.Context, config configs.Process, dataDir, proxy string, log *slog.Logger) (*process.Driver, *transfer.Mover, error) {
 	installations, user, err := o.postgres(ctx, config)
 	var missing *postgres.MissingError
 	if errors.As(err, &missing) && !o.needProcess {
-		log.Info("no PostgreSQL on this machine: the process driver is off")
-		return nil, nil
+		log.Info("no PostgreSQL on this machine: the drivers process and database are off")
+		return nil, nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return process.New(process.Config{
+	driver, err := process.New(process.Config{
 		DataDir:       cmp.Or(config.DataDir, dataDir),
 		Installations: installations,
 		User:          user,
@@ -44,13 +45,14 @@ func (o driverOptions) process(ctx context.Context, config configs.Process, data
 		Proxy:         proxy,
 		Log:           log,
 	})
+	return driver, transfer.New(transfer.Config{Installations: installations}), err
 }
 
 // database returns the driver for tenants that share an instance, which instances
 // runs.
 func (o driverOptions) database(config configs.Config, dataDir string, instances *process.Driver, log *slog.Logger) (*database.Driver, error) {
 	return database.New(database.Config{
-		DataDir:     dataDir,
+		DataDir:     cmp.Or(config.Wake.Process.DataDir, dataDir),
 		Instances:   instances,
 		Settings:    config.Wake.Process.Postgres,
 		Connections: cmp.Or(config.Pool.MaxDBConnections, config.Pool.DefaultPoolSize+config.Pool.ReservePoolSize),

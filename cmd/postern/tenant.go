@@ -25,6 +25,7 @@ func newTenantCommand(a *app) *cobra.Command {
 		newTenantSuspendCommand(a, c),
 		newTenantPauseCommand(a, c),
 		newTenantResumeCommand(a, c),
+		newTenantMoveCommand(a, c),
 		newTenantDeleteCommand(a, c),
 		newTenantUndeleteCommand(a, c),
 		newTenantRoleCommand(a, c),

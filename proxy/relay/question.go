@@ -30,8 +30,10 @@ var questions = [...]question{
 	{statement.HoldCursor, PinCursor, "EXISTS (SELECT FROM pg_catalog.pg_cursors WHERE is_holdable)"},
 	{statement.Prepared, PinPrepared, "EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql)"},
 	{statement.Role, PinRole, "pg_catalog.current_setting('role') OPERATOR(pg_catalog.<>) 'none'::pg_catalog.text OR NOT EXISTS (" +
-		"SELECT FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) AS a, pg_catalog.pg_roles AS r" +
-		" WHERE a.usesysid OPERATOR(pg_catalog.=) r.oid AND r.rolname OPERATOR(pg_catalog.=) SESSION_USER)"},
+		// Not pg_stat_get_activity, which a tenant of a shared instance may not call.
+		"SELECT FROM pg_catalog.pg_stat_get_backend_idset() AS b, pg_catalog.pg_roles AS r" +
+		" WHERE pg_catalog.pg_stat_get_backend_pid(b) OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()" +
+		" AND pg_catalog.pg_stat_get_backend_userid(b) OPERATOR(pg_catalog.=) r.oid AND r.rolname OPERATOR(pg_catalog.=) SESSION_USER)"},
 }
 
 // unanswerable are changes that the server cannot be asked about.

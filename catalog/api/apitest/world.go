@@ -46,7 +46,7 @@ func New() (w *World, end func()) {
 	log := slog.New(slog.NewTextHandler(logWriter{w}, nil))
 	gate := wake.NewGate(wake.GateConfig{
 		Store:   w.Store,
-		Drivers: map[string]wake.Driver{"process": w.Driver},
+		Drivers: map[string]wake.Driver{"process": w.Driver, "database": w.Driver},
 		Log:     log,
 	})
 	super := &superuser{gate: gate, driver: w.Driver}
@@ -55,6 +55,8 @@ func New() (w *World, end func()) {
 		Instances: gate,
 		Roles:     super,
 		Databases: super,
+		Mover:     mover{w},
+		Drivers:   []string{"process", "database"},
 
 		AllowedExtensions: []string{"vector"},
 		Sessions:          sessions{w},

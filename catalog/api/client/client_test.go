@@ -98,6 +98,8 @@ func TestEveryOperation(t *testing.T) {
 	check("wake", err, err == nil && action.Status == "awake")
 	action, err = c.SuspendTenant(ctx, "acme", api.SuspendTenant{}) // waits for the wake to be filed
 	check("suspend", err, err == nil && action.Status == "asleep")
+	action, err = c.MoveTenant(ctx, "acme", api.MoveTenant{Driver: "database"})
+	check("move", err, err == nil && action.Status == "asleep" && action.Driver == "database")
 	action, err = c.PauseTenant(ctx, "acme", time.Second)
 	check("pause", err, err == nil && action.Status == "paused")
 	action, err = c.ResumeTenant(ctx, "acme")

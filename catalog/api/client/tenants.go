@@ -111,6 +111,11 @@ func (c *Client) ResumeTenant(ctx context.Context, id string) (*api.TenantAction
 	return c.act(ctx, id, "resume", nil)
 }
 
+// MoveTenant has another driver run a tenant's Postgres.
+func (c *Client) MoveTenant(ctx context.Context, id string, m api.MoveTenant) (*api.TenantAction, error) {
+	return c.act(ctx, id, "move", m)
+}
+
 func (c *Client) act(ctx context.Context, id, verb string, body any) (*api.TenantAction, error) {
 	return call[api.TenantAction](ctx, c, request{method: http.MethodPost, path: tenant(id, verb), body: body})
 }

@@ -63,6 +63,7 @@ var instanceUID = strings.Repeat("0", 32)
 // settings suit an instance with many tenants.
 var settings = map[string]string{
 	"max_connections":        "300",
+	"shared_buffers":         "64MB",
 	"max_files_per_process":  "1000",
 	"autovacuum_max_workers": "3",
 	"max_wal_size":           "256MB", // a new database is 8 MB of it

@@ -116,11 +116,17 @@ func (d *Driver) connect(ctx context.Context, e wake.Endpoint) (*superuser.Conn,
 
 // stopIfIdle stops the instance if no tenant is awake and no call needs it. The
 // tenants sleep in any case, so that it fails is only told to the log; Run tries
-// again. wanted is as in wake.Suspension.
+// again.
 func (d *Driver) stopIfIdle(ctx context.Context, s wake.Suspension) {
+	if err := d.tryStop(ctx, s); err != nil {
+		d.config.Log.Info("the shared instance stays awake though no tenant is", "because", err)
+	}
+}
+
+func (d *Driver) tryStop(ctx context.Context, s wake.Suspension) error {
 	ours := d.beginStop(ctx)
 	if ours == nil {
-		return
+		return nil
 	}
 	var watch sync.WaitGroup
 	watch.Go(func() {
@@ -136,9 +142,10 @@ func (d *Driver) stopIfIdle(ctx context.Context, s wake.Suspension) {
 	d.mu.Unlock()
 	close(ours.done)
 	watch.Wait()
-	if err != nil && !errors.Is(err, wake.ErrNotProvisioned) {
-		d.config.Log.Info("the shared instance stays awake though no tenant is", "because", err)
+	if errors.Is(err, wake.ErrNotProvisioned) {
+		return nil
 	}
+	return err
 }
 
 // beginStop takes tenants that another Postern has left awake, before this one has
@@ -189,6 +196,9 @@ func (d *Driver) Run(ctx context.Context) error {
 func (d *Driver) Rest(ctx context.Context) {
 	status, err := d.config.Instances.Status(ctx, d.instance)
 	if err == nil && status.Running {
-		d.stopIfIdle(ctx, wake.Suspension{})
+		err = d.tryStop(ctx, wake.Suspension{})
+	}
+	if err != nil {
+		d.config.Log.Debug("the shared instance is not stopped", "because", err)
 	}
 }

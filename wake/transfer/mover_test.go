@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"postern/catalog"
@@ -43,6 +44,7 @@ type world struct {
 	mover  *transfer.Mover
 	dir    string
 	tenant *catalog.Tenant
+	moved  atomic.Pointer[catalog.Tenant] // as whom the gate has it awake
 }
 
 func newWorld(t testing.TB, installations []postgres.Installation) *world {
@@ -60,12 +62,18 @@ func newWorld(t testing.TB, installations []postgres.Installation) *world {
 	}
 	t.Cleanup(databases.Close)
 	store := memstore.New()
+	w := &world{store: store, mover: transfer.New(transfer.Config{Installations: installations}), dir: dir}
 	gate := wake.NewGate(wake.GateConfig{
 		Store: store, Log: log,
 		Drivers: map[string]wake.Driver{"process": processes, "database": databases},
+		Moved: func(t *catalog.Tenant, awake bool) {
+			if awake {
+				w.moved.Store(t)
+			}
+		},
 	})
 	t.Cleanup(gate.Close)
-	w := &world{gate: gate, store: store, mover: transfer.New(transfer.Config{Installations: installations}), dir: dir}
+	w.gate = gate
 	record := drivertest.Tenant(t, "acme")
 	record.Driver = "process"
 	record.Roles["reader"] = catalog.Role{Name: "reader", CanLogin: true, ReadOnly: true, Verifier: drivertest.Verifier(t, "reader's")}
@@ -202,6 +210,9 @@ func TestThereAndBack(t *testing.T) {
 			t.Fatalf("move to %s: %v", driver, err)
 		}
 		check(driver)
+		if awake := w.moved.Load(); awake.Driver != driver {
+			t.Errorf("for the suspender it is at %s", awake.Driver)
+		}
 		if driver == "process" { // the veils of the shared instance have stayed there
 			w.as(t, "app", drivertest.Password, "SELECT count(*)::text FROM pg_stat_activity")
 			w.as(t, "app", drivertest.Password, "SELECT count(rolconfig)::text FROM pg_roles")

@@ -81,6 +81,14 @@ func TestDatabaseDriver(t *testing.T) {
 			t.Errorf("the client that stayed reads %q", got)
 		}
 	})
+	t.Run("idle", func(t *testing.T) {
+		dozy := d.createTenant(t, "dozy", "--driver", "database", "--idle-timeout", "1s")
+		client := dozy.connect(t)
+		text(t, client, "select 1")
+		eventually(t, "the idle tenant sleeps", func() bool { return dozy.detail(t).State == "asleep" })
+		text(t, client, "select 1")
+		d.must(t, "tenant", "delete", dozy.id, "--purge", "--yes")
+	})
 	t.Run("password", func(t *testing.T) { changePassword(t, acme) })
 	t.Run("delete", func(t *testing.T) {
 		d.must(t, "tenant", "delete", other.id, "--yes")

@@ -46,6 +46,9 @@ func (d *Driver) provision(ctx context.Context, t *catalog.Tenant, fill func(con
 		return err
 	}
 	defer d.beingMade(t.UID)()
+	if err := d.marks.remove(t.UID); err != nil { // what was kept goes as well
+		return err
+	}
 	if err := d.marks.begin(t); err != nil {
 		return err
 	}
@@ -61,12 +64,6 @@ func (d *Driver) provision(ctx context.Context, t *catalog.Tenant, fill func(con
 		return err
 	}
 	if err := fill(ctx, d.endpoint(r, t)); err != nil {
-		return err
-	}
-	if err := d.marks.remove(t.UID); err != nil { // of what was kept
-		return err
-	}
-	if err := d.marks.begin(t); err != nil {
 		return err
 	}
 	return d.marks.move(t.UID, making, made)

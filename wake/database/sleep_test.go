@@ -203,3 +203,24 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("the instance: %v", err)
 	}
 }
+
+// A tenant that was kept and is made anew has nothing of what was kept.
+func TestProvisionKept(t *testing.T) {
+	t.Parallel()
+	d := newDriver(t)
+	acme := newTenant(t, d, "acme")
+	drivertest.Exec(t, drivertest.Connect(t, rouse(t, d, acme), drivertest.App()), "CREATE TABLE old ()")
+	if err := d.Destroy(t.Context(), acme, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Provision(t.Context(), acme); err != nil {
+		t.Fatal(err)
+	}
+	app := drivertest.Connect(t, rouse(t, d, acme), drivertest.App())
+	if got := drivertest.Query(t, app, "SELECT count(*)::text FROM pg_class WHERE relname = 'old'"); got != "0" {
+		t.Error("there is what was kept")
+	}
+	if n, err := d.EmptyTrash(t.Context(), time.Now().Add(365*24*time.Hour)); n != 0 || err != nil {
+		t.Errorf("it is still in the trash: %d, %v", n, err)
+	}
+}

@@ -44,15 +44,18 @@ type Driver struct {
 	starting chan struct{}
 	closed   chan struct{}
 	watching sync.WaitGroup
-	// filling holds a token of who fills a tenant's databases by Fill.
-	filling chan struct{}
 
-	mu     sync.Mutex
-	making map[string]struct{}      // under mu: by UID, those that are being made
-	users  int                      // under mu: calls under way that need the instance
-	stop   *stop                    // under mu: the stop under way, or nil
-	run    *run                     // under mu: the instance as it was last seen to run, or nil
-	awake  map[string]chan struct{} // under mu: by UID; closed when the tenant no longer is
+	mu    sync.Mutex
+	users int                    // under mu: calls under way that need the instance
+	stop  *stop                  // under mu: the stop under way, or nil
+	run   *run                   // under mu: the instance as it was last seen to run, or nil
+	awake map[string]wakefulness // under mu: by UID
+}
+
+// wakefulness is that a tenant is awake, as this driver knows it.
+type wakefulness struct {
+	token string        // of its mark
+	gone  chan struct{} // closed when it no longer is
 }
 
 var _ wake.Filler = (*Driver)(nil)
@@ -83,9 +86,7 @@ func New(config Config) (*Driver, error) {
 		marks:    marks{dir: filepath.Join(config.DataDir, "databases")},
 		starting: make(chan struct{}, 1),
 		closed:   make(chan struct{}),
-		filling:  make(chan struct{}, 1),
-		awake:    make(map[string]chan struct{}),
-		making:   make(map[string]struct{}),
+		awake:    make(map[string]wakefulness),
 	}
 	return d, d.marks.prepare()
 }

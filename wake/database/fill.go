@@ -13,44 +13,41 @@ import (
 // are called in an instance of its own, so there is one at a time; what broken-off
 // ones have left goes first, lest it is in the way.
 func (d *Driver) Fill(ctx context.Context, t *catalog.Tenant, fill func(context.Context, wake.Endpoint) error) error {
-	select {
-	case d.filling <- struct{}{}:
-		defer func() { <-d.filling }()
-	case <-ctx.Done():
-		return fmt.Errorf("wait for another tenant's move: %w", ctx.Err())
-	}
 	return d.create(ctx, t, func(ctx context.Context, e wake.Endpoint) error {
-		if err := d.discardBroken(ctx, e); err != nil {
+		conn, err := d.connect(ctx, e)
+		if err != nil {
+			return err
+		}
+		defer conn.Close() // which gives up the lock
+		if err := conn.Lock(ctx, "fill"); err != nil {
+			return err
+		}
+		if err := d.discardBroken(ctx, e, t.UID); err != nil {
+			return err
+		}
+		if err := conn.DropStrays(ctx); err != nil {
 			return err
 		}
 		return fill(ctx, e)
 	})
 }
 
-// discardBroken removes tenants whose making was broken off, and the roles that
-// belong to nobody.
-func (d *Driver) discardBroken(ctx context.Context, e wake.Endpoint) error {
+// discardBroken removes the tenants, but for one, whose making was broken off: nobody
+// has the lock of it.
+func (d *Driver) discardBroken(ctx context.Context, e wake.Endpoint, but string) error {
 	uids, err := d.marks.list(making)
 	if err != nil {
 		return err
 	}
 	for _, uid := range uids {
-		d.mu.Lock()
-		_, underWay := d.making[uid]
-		d.mu.Unlock()
-		if underWay {
+		if uid == but {
 			continue
 		}
 		if err := d.discard(ctx, e, uid); err != nil {
 			return fmt.Errorf("remove tenant %s, which was never complete: %w", uid, err)
 		}
 	}
-	conn, err := d.connect(ctx, e)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	return conn.DropStrays(ctx)
+	return nil
 }
 
 func (d *Driver) discard(ctx context.Context, e wake.Endpoint, uid string) error {
@@ -60,6 +57,13 @@ func (d *Driver) discard(ctx context.Context, e wake.Endpoint, uid string) error
 		return err
 	}
 	defer conn.Close()
+	ours, err := conn.TryLock(ctx, uid)
+	if err != nil || !ours {
+		return err
+	}
+	if s, err := d.marks.standing(uid); s != making || err != nil { // it has come to its end
+		return err
+	}
 	if err := conn.DropShare(ctx); err != nil {
 		return err
 	}

@@ -103,8 +103,8 @@ func (d *Driver) watch(r *run) {
 		return
 	}
 	d.run = nil
-	for uid, gone := range d.awake {
-		close(gone)
+	for uid, a := range d.awake {
+		close(a.gone)
 		delete(d.awake, uid)
 	}
 }
@@ -148,9 +148,9 @@ func (d *Driver) tryStop(ctx context.Context, s wake.Suspension) error {
 	return err
 }
 
-// beginStop takes tenants that another Postern has left awake, before this one has
-// met them, for asleep: if they have work, that is in the way. It returns nil if the instance is needed, or has been stopped by somebody
-// else meanwhile.
+// beginStop returns nil if the instance is needed, also by tenants that are awake for
+// other proxies. Whoever comes to one of those now finds the instance stopping, and
+// has it started again.
 func (d *Driver) beginStop(ctx context.Context) *stop {
 	for {
 		d.mu.Lock()
@@ -164,7 +164,8 @@ func (d *Driver) beginStop(ctx context.Context) *stop {
 			}
 		}
 		defer d.mu.Unlock()
-		if d.users > 0 || len(d.awake) > 0 {
+		awake, err := d.marks.anyAwake()
+		if d.users > 0 || awake || err != nil {
 			return nil
 		}
 		s := &stop{wanted: make(chan struct{}), done: make(chan struct{})}

@@ -173,6 +173,15 @@ func (m marks) isAwake(uid string) (awake bool, err error) {
 	return awake, err
 }
 
+// anyAwake reports whether any tenant is.
+func (m marks) anyAwake() (awake bool, err error) {
+	err = m.eachAwake(func(string, string) error {
+		awake = true
+		return nil
+	})
+	return awake, err
+}
+
 func (m marks) eachAwake(do func(uid, run string) error) error {
 	entries, err := os.ReadDir(filepath.Join(m.dir, "awake"))
 	if err != nil {

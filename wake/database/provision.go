@@ -45,18 +45,23 @@ func (d *Driver) provision(ctx context.Context, t *catalog.Tenant, fill func(con
 	if err != nil {
 		return err
 	}
-	defer d.beingMade(t.UID)()
+	conn, err := d.connect(ctx, d.endpoint(r, t))
+	if err != nil {
+		return err
+	}
+	defer conn.Close() // which gives up the lock
+	if err := conn.Lock(ctx, t.UID); err != nil {
+		return err
+	}
+	if s, err := d.marks.standing(t.UID); s == made || err != nil { // another proxy was first
+		return err
+	}
 	if err := d.marks.remove(t.UID); err != nil { // what was kept goes as well
 		return err
 	}
 	if err := d.marks.begin(t); err != nil {
 		return err
 	}
-	conn, err := d.connect(ctx, d.endpoint(r, t))
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
 	if err := conn.DropShare(ctx); err != nil {
 		return err
 	}
@@ -67,19 +72,6 @@ func (d *Driver) provision(ctx context.Context, t *catalog.Tenant, fill func(con
 		return err
 	}
 	return d.marks.move(t.UID, making, made)
-}
-
-// beingMade tells the tenant from those whose making was broken off, until the
-// returned function is called.
-func (d *Driver) beingMade(uid string) (over func()) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.making[uid] = struct{}{}
-	return func() {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		delete(d.making, uid)
-	}
 }
 
 // make returns the running instance, having made it if there was none.
@@ -106,6 +98,9 @@ func (r *run) prepare(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
+	if err := conn.Lock(ctx, "prepare"); err != nil { // other proxies may be at it, too
+		return err
+	}
 	if err := conn.PrepareShared(ctx); err != nil {
 		return err
 	}

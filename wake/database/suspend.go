@@ -98,8 +98,8 @@ func (d *Driver) sleep(t *catalog.Tenant) error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if gone := d.awake[t.UID]; gone != nil {
-		close(gone)
+	if a, known := d.awake[t.UID]; known {
+		close(a.gone)
 		delete(d.awake, t.UID)
 	}
 	return nil

@@ -82,16 +82,19 @@ func (d *Driver) awaken(r *run, e wake.Endpoint, t *catalog.Tenant) (wake.Endpoi
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	gone := d.awake[t.UID]
-	if gone == nil {
-		gone = make(chan struct{})
-		if d.run == r {
-			d.awake[t.UID] = gone
-		} else {
-			close(gone) // the instance has just ended
-		}
+	a, known := d.awake[t.UID]
+	if known && a.token != token { // it has slept meanwhile, by another proxy
+		close(a.gone)
 	}
-	e.Run, e.Gone = r.endpoint.Run+"/"+token, gone
+	if !known || a.token != token {
+		a = wakefulness{token, make(chan struct{})}
+		d.awake[t.UID] = a
+	}
+	if d.run != r { // the instance has just ended
+		close(a.gone)
+		delete(d.awake, t.UID)
+	}
+	e.Run, e.Gone = r.endpoint.Run+"/"+token, a.gone
 	return e, nil
 }
 

@@ -44,6 +44,7 @@ type world struct {
 	mover  *transfer.Mover
 	dir    string
 	tenant *catalog.Tenant
+	config wake.GateConfig
 	moved  atomic.Pointer[catalog.Tenant] // as whom the gate has it awake
 }
 
@@ -63,7 +64,7 @@ func newWorld(t testing.TB, installations []postgres.Installation) *world {
 	t.Cleanup(databases.Close)
 	store := memstore.New()
 	w := &world{store: store, mover: transfer.New(transfer.Config{Installations: installations}), dir: dir}
-	gate := wake.NewGate(wake.GateConfig{
+	w.config = wake.GateConfig{
 		Store: store, Log: log,
 		Drivers: map[string]wake.Driver{"process": processes, "database": databases},
 		Moved: func(t *catalog.Tenant, awake bool) {
@@ -71,7 +72,8 @@ func newWorld(t testing.TB, installations []postgres.Installation) *world {
 				w.moved.Store(t)
 			}
 		},
-	})
+	}
+	gate := wake.NewGate(w.config)
 	t.Cleanup(gate.Close)
 	w.gate = gate
 	record := drivertest.Tenant(t, "acme")
@@ -326,4 +328,47 @@ func TestNoPrograms(t *testing.T) {
 	if err := w.move(t, "database"); !errors.As(err, &failed) || !strings.Contains(failed.Hint, "postgresql-client-") {
 		t.Errorf("error %v", err)
 	}
+}
+
+// TestOtherProxies: a tenant that another proxy uses stays; one that another proxy has
+// moved is found where it is.
+func TestOtherProxies(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, withDump(t))
+	w.ready(t)
+	before := w.now(t, t.Context())
+
+	config := w.config
+	config.Fleet = used{w.store}
+	other := wake.NewGate(config)
+	t.Cleanup(other.Close)
+	var busy *wake.BusyError
+	if err := other.Move(t.Context(), before, "database", w.mover); !errors.As(err, &busy) {
+		t.Errorf("moved away from another proxy: %v", err)
+	}
+	if now := w.now(t, t.Context()); now.Driver != "process" || now.State != catalog.Awake {
+		t.Errorf("the tenant is %s, its driver %s", now.State, now.Driver)
+	}
+
+	if err := w.move(t, "database"); err != nil {
+		t.Fatal(err)
+	}
+	third := wake.NewGate(w.config)
+	t.Cleanup(third.Close)
+	e, err := third.Ready(t.Context(), before)
+	if err != nil || !e.Share.Shared() {
+		t.Fatalf("by its old record: %+v, %v", e.Share, err)
+	}
+	if awake := w.moved.Load(); awake.Driver != "database" {
+		t.Errorf("for the suspender it is at %s", awake.Driver)
+	}
+}
+
+// used is a fleet in which another proxy uses every tenant.
+type used struct{ catalog.Store }
+
+func (used) Hold(context.Context, catalog.TenantID) error { return nil }
+func (used) Drop(context.Context, catalog.TenantID)       {}
+func (used) Claim(context.Context, catalog.TenantID, func(*catalog.Tenant) error) (*catalog.Tenant, error) {
+	return nil, catalog.ErrHeld
 }

@@ -61,6 +61,29 @@ type Suspension struct {
 	Roles func(ctx context.Context, roles map[string]catalog.Role) error
 }
 
+// Freezer is a Driver that can also stop an instance where it is: the instance keeps
+// its memory and its connections, uses no CPU and answers nobody. Every other method
+// of the Driver that needs it running, or wants it to end, thaws it first, whoever
+// has frozen it. The rules for a Driver's methods hold.
+type Freezer interface {
+	// Freeze freezes the instance. A *BusyError means that it has work, or is used by
+	// somebody else than Postern says, and runs on as before; so it does after any
+	// error.
+	Freeze(ctx context.Context, t *catalog.Tenant, f Freezing) error
+	// Thaw has it go on. One that is not frozen is left alone; ErrNotProvisioned if
+	// there is none.
+	Thaw(ctx context.Context, t *catalog.Tenant) error
+}
+
+// Freezing is how a tenant is to be frozen.
+type Freezing struct {
+	// Backends are the process ids of the server connections that this proxy keeps
+	// and uses for nothing.
+	Backends []uint32
+	// Wanted is as for Suspension.
+	Wanted <-chan struct{}
+}
+
 // Endpoint is where a running instance is reached.
 type Endpoint struct {
 	// Network and Address are as net.Dial takes them; "unix" or "tcp".

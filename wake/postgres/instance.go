@@ -68,9 +68,12 @@ func (i *Instance) Release() {
 	i.watching.Wait()
 }
 
-// Stop asks the postmaster to stop and waits until it is gone. When ctx ends
-// first, the postmaster goes on stopping.
+// Stop asks the postmaster to stop and waits until it is gone; a frozen one is thawed
+// for that. When ctx ends first, the postmaster goes on stopping.
 func (i *Instance) Stop(ctx context.Context, mode Mode) error {
+	if err := i.Thaw(); err != nil {
+		return err
+	}
 	if err := i.signal(syscall.Signal(mode)); err != nil && !errors.Is(err, unix.ESRCH) {
 		return fmt.Errorf("stop postmaster %d: %w", i.PID, err)
 	}

@@ -51,7 +51,7 @@ func (c *Cluster) stoppedCleanly() bool {
 }
 
 // endWorkers ends the processes of the data directory, first as a postmaster
-// would, then with SIGKILL.
+// would, then with SIGKILL. Those that were frozen go on for that.
 func (c *Cluster) endWorkers(ctx context.Context) error {
 	dataDir, err := os.Stat(c.DataDir)
 	if err != nil {
@@ -70,8 +70,10 @@ func (c *Cluster) endWorkers(ctx context.Context) error {
 			return nil
 		}
 		for _, pid := range pids {
-			if err := unix.Kill(pid, signal); err != nil && !errors.Is(err, unix.ESRCH) {
-				return fmt.Errorf("end leftover process %d: %w", pid, err)
+			for _, s := range []unix.Signal{signal, unix.SIGCONT} {
+				if err := unix.Kill(pid, s); err != nil && !errors.Is(err, unix.ESRCH) {
+					return fmt.Errorf("end leftover process %d: %w", pid, err)
+				}
 			}
 		}
 		select {

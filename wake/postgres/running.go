@@ -11,11 +11,15 @@ import (
 
 // Running returns the postmaster of the data directory, whoever started it, or
 // nil if there is none. One that is still starting is waited for; of one that
-// is stopping the end is waited for, and nil returned.
+// is stopping the end is waited for, and nil returned. A frozen one is thawed.
 func (c *Cluster) Running(ctx context.Context) (*Instance, error) {
 	i, _, err := c.postmaster()
 	if i == nil || err != nil {
 		return nil, err
+	}
+	if err := i.Thaw(); err != nil {
+		i.Release()
+		return nil, fmt.Errorf("find postmaster: %w", err)
 	}
 	every := time.NewTicker(2 * time.Millisecond)
 	defer every.Stop()

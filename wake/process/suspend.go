@@ -2,9 +2,7 @@ package process
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"sync"
 
 	"postern/catalog"
@@ -20,17 +18,11 @@ import (
 // was committed is lost by that.
 func (d *Driver) Suspend(ctx context.Context, t *catalog.Tenant, s wake.Suspension) error {
 	h := d.tenant(t.ID)
-	l, err := h.lock(ctx)
-	if errors.Is(err, fs.ErrNotExist) {
-		return wake.ErrNotProvisioned
-	}
+	l, err := h.lockOf(ctx, t)
 	if err != nil {
 		return err
 	}
 	defer l.release()
-	if err := h.belongs(t); err != nil {
-		return err
-	}
 	i, err := h.cluster(postgres.Installation{}).Running(ctx)
 	if err != nil {
 		return fmt.Errorf("suspend tenant %s: %w", t.ID, err)
@@ -103,8 +95,10 @@ func (h home) quiesce(ctx context.Context, i *postgres.Instance, s wake.Suspensi
 	return s.Roles(ctx, roles)
 }
 
-func unlessBusy(ctx context.Context, conn *superuser.Conn) error {
-	because, err := conn.Busy(ctx)
+// unlessBusy is an error if somebody uses the instance, but for idle backends of our
+// own.
+func unlessBusy(ctx context.Context, conn *superuser.Conn, own ...uint32) error {
+	because, err := conn.Busy(ctx, own...)
 	if err != nil {
 		return err
 	}

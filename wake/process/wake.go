@@ -4,32 +4,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 
 	"postern/catalog"
 	"postern/wake"
 	"postern/wake/postgres"
 )
 
-// Wake starts the tenant's instance, or adopts it if it runs, and returns when
-// it has answered a query. Leftovers of a killed postmaster are ended first. A
+// Wake starts the tenant's instance, or adopts it if it runs, frozen or not, and
+// returns when it has answered a query. Leftovers of a killed postmaster are ended first. A
 // FailedError says what an operator has to mend: a directory of another tenant
 // or another owner, binaries that are missing, settings that are refused. When
 // ctx ends first, a started instance goes on starting, and the next Wake adopts
 // it.
 func (d *Driver) Wake(ctx context.Context, t *catalog.Tenant) (wake.Endpoint, error) {
 	h := d.tenant(t.ID)
-	l, err := h.lock(ctx)
-	if errors.Is(err, fs.ErrNotExist) {
-		return wake.Endpoint{}, wake.ErrNotProvisioned
-	}
+	l, err := h.lockOf(ctx, t)
 	if err != nil {
 		return wake.Endpoint{}, err
 	}
 	defer l.release()
-	if err := h.belongs(t); err != nil {
-		return wake.Endpoint{}, err
-	}
 	i, err := d.wake(ctx, t, h)
 	if err != nil {
 		return wake.Endpoint{}, fmt.Errorf("wake tenant %s: %w", t.ID, err)

@@ -192,7 +192,15 @@ func TestBusy(t *testing.T) {
 		t.Errorf("busy with %q", got)
 	}
 	client := drivertest.Connect(t, e, app("secret", "postgres"))
+	for own, want := range map[uint32]string{client.PgConn().PID(): "", client.PgConn().PID() + 1: "session of role app (client): idle"} {
+		if because, err := c.Busy(t.Context(), own); err != nil || strings.Join(because, "; ") != want {
+			t.Errorf("busy with %q, %v, want %q", because, err, want)
+		}
+	}
 	drivertest.Exec(t, client, "BEGIN")
+	if because, err := c.Busy(t.Context(), client.PgConn().PID()); err != nil || len(because) != 1 {
+		t.Errorf("busy with %q, %v", because, err)
+	}
 	if got, want := busy(), "session of role app (client): idle in transaction"; got != want {
 		t.Errorf("busy with %q, want %q", got, want)
 	}

@@ -29,6 +29,7 @@ func (c Config) check() iter.Seq2[string, error] {
 			{"auth.admin_users", checkEach(slices.Sorted(maps.Keys(c.Auth.AdminUsers)), checkVerifier(c.Auth.AdminUsers))},
 			{"auth.stats_users", checkEach(slices.Sorted(maps.Keys(c.Auth.StatsUsers)), checkVerifier(c.Auth.StatsUsers))},
 			{"wake.idle_timeout", checkIdleTimeout(c.Wake.IdleTimeout)},
+			{"wake.process.freeze_after", checkIdleTimeout(c.Wake.Process.FreezeAfter)},
 			{"http.listen", checkAddress(c.HTTP.Listen)},
 		} {
 			if problem.err != nil && !yield(problem.key, problem.err) {

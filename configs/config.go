@@ -234,9 +234,12 @@ type Process struct {
 	DataDir string `toml:"data_dir"`
 	// PGUser runs the instances where Postern is root. Default: "postgres".
 	PGUser string `toml:"pg_user"`
-	// FreezeAfter stops the processes of an idle tenant in memory, some time
-	// before wake.idle_timeout ends them; 0 = never. Default: 0.
-	FreezeAfter Duration `toml:"freeze_after" later:"true"`
+	// FreezeAfter stops the processes of a tenant in memory that had no work for so
+	// long, some time before wake.idle_timeout ends them, at least 1s; they use no CPU
+	// and answer again within a millisecond. 0 = never, and so is a time that is not
+	// less than the tenant's idle timeout, or a tenant's own idle timeout of 0.
+	// Default: 0.
+	FreezeAfter Duration `toml:"freeze_after" live:"true"`
 	// Prepared is how many cloned data directories lie ready for new tenants, of
 	// each PostgreSQL version that tenants were made of; 0 = none. Default: 2.
 	Prepared int `toml:"prepared"`

@@ -26,6 +26,26 @@ func (s *Server) ReleaseIdle(_ context.Context, t *catalog.Tenant, since time.Ti
 	if s.pools.Vacate(t.UID, since) {
 		return nil
 	}
+	return s.busy(t)
+}
+
+// Freeze keeps this proxy's server connections to the tenant and lends none of them
+// until Thaw, if none is in use, nor was since the given time; else it is a
+// *wake.BusyError. It returns the process ids of their backends. It fits
+// wake.GateConfig.Freeze.
+func (s *Server) Freeze(t *catalog.Tenant, since time.Time) ([]uint32, error) {
+	backends, ok := s.pools.Freeze(t.UID, since)
+	if !ok {
+		return nil, s.busy(t)
+	}
+	return backends, nil
+}
+
+// Thaw lends them again. It fits wake.GateConfig.Thaw.
+func (s *Server) Thaw(t *catalog.Tenant) { s.pools.Thaw(t.UID) }
+
+// busy says who uses the tenant.
+func (s *Server) busy(t *catalog.Tenant) *wake.BusyError {
 	because := s.AwakeBecause(t.ID)
 	if len(because) == 0 {
 		because = []string{"a client that has just come"}

@@ -16,6 +16,10 @@ type clients struct {
 	gate *Gate
 	// run is that of the tenant's instance now.
 	run func(catalog.TenantID) string
+	// frozen tells whether it answers nobody.
+	frozen func(catalog.TenantID) bool
+	// leastFrozen is how long it must have been idle when it is frozen.
+	leastFrozen time.Duration
 	// least is how long a tenant must have been idle when it is suspended for that.
 	least time.Duration
 	dial  time.Duration // how long a login takes
@@ -31,6 +35,7 @@ type clients struct {
 type connections struct {
 	working, ignored, dialling, alone int
 	idle                              int
+	frozen                            bool   // the idle ones are not lent
 	age                               int    // counts how often they were to be closed
 	kept                              string // the run that the idle ones lead to
 	// used is when the tenant woke or had work last, known what the proxy remembers
@@ -44,7 +49,7 @@ type connections struct {
 }
 
 func newClients(w *world) *clients {
-	return &clients{t: w.t, run: w.driver.run, pools: make(map[catalog.TenantID]*connections)}
+	return &clients{t: w.t, run: w.driver.run, frozen: w.driver.frozen, pools: make(map[catalog.TenantID]*connections)}
 }
 
 // of is the model of one tenant. Called under mu.
@@ -128,6 +133,41 @@ func (c *clients) releaseIdle(_ context.Context, t *catalog.Tenant, since time.T
 	return nil
 }
 
+// freeze is GateConfig.Freeze.
+func (c *clients) freeze(t *catalog.Tenant, since time.Time) ([]uint32, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.of(t.ID)
+	if p.working+p.ignored+p.dialling > 0 || p.known.After(since) {
+		return nil, &BusyError{Because: []string{"clients"}}
+	}
+	p.frozen = true
+	return make([]uint32, p.idle), nil
+}
+
+// thaw is GateConfig.Thaw.
+func (c *clients) thaw(t *catalog.Tenant) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.frozen(t.ID) {
+		c.t.Errorf("%s is to be used though it is frozen", t.ID)
+	}
+	c.of(t.ID).frozen = false
+}
+
+// freezing is called when an instance is frozen.
+func (c *clients) freezing(id catalog.TenantID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.of(id)
+	if !p.frozen || p.working+p.ignored+p.alone > 0 {
+		c.t.Errorf("%s is frozen: %+v", id, p)
+	}
+	if idle := time.Since(p.used); idle < c.leastFrozen {
+		c.t.Errorf("%s is frozen after %v", id, idle)
+	}
+}
+
 // stopping is called when an instance is to stop.
 func (c *clients) stopping(id catalog.TenantID, stop func()) {
 	c.mu.Lock()
@@ -166,6 +206,9 @@ func (c *clients) transact(ctx context.Context, t *catalog.Tenant, duration time
 	defer c.mu.Unlock()
 	p := c.of(t.ID)
 	ended := c.run(t.ID) != run
+	if c.frozen(t.ID) && !ended {
+		c.t.Errorf("%s is frozen under a client", t.ID)
+	}
 	if ended && p.disturbed == was.disturbed {
 		c.t.Errorf("%s: run %s has ended under a client", t.ID, run)
 	}
@@ -189,7 +232,7 @@ func (c *clients) lend(ctx context.Context, t *catalog.Tenant, ignored bool) (ru
 	defer c.mu.Unlock()
 	p := c.of(t.ID)
 	was = *p
-	if p.idle > 0 {
+	if p.idle > 0 && !p.frozen {
 		p.idle--
 		if run = p.kept; run == c.run(t.ID) {
 			p.take(ignored)
@@ -212,9 +255,13 @@ func (c *clients) lend(ctx context.Context, t *catalog.Tenant, ignored bool) (ru
 				c.t.Errorf("%s: run %s has ended under a login", t.ID, e.Run)
 			}
 		}
+		if c.frozen(t.ID) {
+			c.t.Errorf("%s is frozen under a login", t.ID)
+		}
 		was = *p
 	}
 	p.dialling--
+	p.frozen = false
 	p.take(ignored)
 	return run, was, nil
 }
@@ -258,6 +305,9 @@ func (c *clients) stay(ctx context.Context, t *catalog.Tenant, duration time.Dur
 	p := c.of(t.ID)
 	p.alone--
 	p.used = time.Now()
+	if c.frozen(t.ID) {
+		c.t.Errorf("%s is frozen under a client of its own", t.ID)
+	}
 	if run := c.run(t.ID); run != e.Run && p.disturbed == disturbed && !c.crashes {
 		c.t.Errorf("%s: run %s has ended under a client of its own", t.ID, e.Run)
 	}

@@ -82,6 +82,9 @@ type Freezing struct {
 	Backends []uint32
 	// Wanted is as for Suspension.
 	Wanted <-chan struct{}
+	// Unheld, if set, is called when nobody can come any more; an error gives the
+	// freeze up.
+	Unheld func(ctx context.Context) error
 }
 
 // Endpoint is where a running instance is reached.

@@ -38,12 +38,20 @@ type GateConfig struct {
 	// it closes this proxy's server connections of the tenant if none is in use, nor
 	// was since the given time, and is a *BusyError otherwise.
 	ReleaseIdle func(ctx context.Context, t *catalog.Tenant, since time.Time) error
+	// Freeze, if set, is called before an instance is frozen: from then on this proxy
+	// uses none of its server connections of the tenant, which stay open, until Thaw.
+	// It returns the process ids of their backends, and is a *BusyError if one is in
+	// use, or was since the given time.
+	Freeze func(t *catalog.Tenant, since time.Time) (backends []uint32, err error)
+	// Thaw, if set, is called when the instance goes on, or was not frozen after all.
+	Thaw func(t *catalog.Tenant)
 	// Observe, if set, is told of every start of an instance that was tried.
 	Observe func(driver string, took time.Duration, err error)
 	// ObserveSuspend, if set, is told of every try to stop an instance that ran.
 	ObserveSuspend func(driver string, err error)
-	// Moved, if set, is told when a tenant is awake, or awake in another run, and
-	// when it is no longer: of one tenant in order. It must not call the Gate.
+	// Moved, if set, is told when a tenant is awake, or awake in another run, or thawed
+	// for somebody, and when it is no longer awake: of one tenant in order. It must not
+	// call the Gate.
 	Moved func(t *catalog.Tenant, awake bool)
 	// Log defaults to slog.Default.
 	Log *slog.Logger
@@ -75,12 +83,13 @@ type entry struct {
 	endpoint  Endpoint   // of the running instance
 	awake     bool
 	unwatch   chan struct{}   // closed when the run is no longer watched; nil if it is not
+	frozen    bool            // that is, awake but to be thawed before it answers
 	tenant    *catalog.Tenant // as it was when it woke
 	failures  int             // in a row
 	retryAt   time.Time       // no new try before this
 	failure   error           // of the last try
 	holds     int             // by Hold
-	held      time.Time       // when the last of them ended
+	held      time.Time       // when the last of them ended, or it was thawed for somebody
 }
 
 // operation is one driver call on one tenant, with those who wait for it.
@@ -130,19 +139,19 @@ func (g *Gate) Close() {
 	g.running.Wait()
 }
 
-// Awake returns the endpoint of t's instance if this proxy knows that it runs.
-// It never blocks and never wakes.
+// Awake returns the endpoint of t's instance if this proxy knows that it runs and is
+// not frozen. It never blocks and never wakes.
 func (g *Gate) Awake(id catalog.TenantID) (Endpoint, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	e := g.entries[id]
-	if e == nil || !e.runs() || e.operation != nil {
+	if e == nil || !e.runs() || e.frozen || e.operation != nil {
 		return Endpoint{}, false
 	}
 	return e.endpoint, true
 }
 
-// Ready returns the endpoint of t's running instance, starting it if need be.
+// Ready returns the endpoint of t's running instance, starting or thawing it if need be.
 // It waits as long as ctx allows; whoever gives up leaves the others waiting and
 // the start going on. A failure is an *UnreadyError.
 func (g *Gate) Ready(ctx context.Context, t *catalog.Tenant) (Endpoint, error) {
@@ -187,7 +196,7 @@ func (g *Gate) join(t *catalog.Tenant) (*operation, Endpoint, error) {
 	case e.operation != nil:
 		e.operation.want()
 		return e.operation, Endpoint{}, nil
-	case e.runs():
+	case e.runs() && !e.frozen:
 		return nil, e.endpoint, nil
 	}
 	if wait := time.Until(e.retryAt); wait > 0 {
@@ -197,7 +206,11 @@ func (g *Gate) join(t *catalog.Tenant) (*operation, Endpoint, error) {
 	if err != nil {
 		return nil, Endpoint{}, err
 	}
-	go g.wake(operation, t)
+	if e.frozen {
+		go g.thawOrWake(operation, e, t)
+	} else {
+		go g.wake(operation, t)
+	}
 	return operation, Endpoint{}, nil
 }
 
@@ -306,6 +319,7 @@ func (g *Gate) finish(operation *operation, awake bool) {
 		g.moved(e, awake)
 	}
 	e.awake, e.endpoint = awake, operation.endpoint
+	e.frozen = e.frozen && awake && same
 	if e.unwatch != nil && !(awake && same) {
 		close(e.unwatch)
 		e.unwatch = nil

@@ -26,7 +26,8 @@ func (g *Gate) Hold(id catalog.TenantID) (release func()) {
 	}
 }
 
-// held tells how many Holds the tenant has, and when the last ended.
+// held tells how many Holds the tenant has, and when the last ended or, if that is
+// later, somebody came for whom it was thawed.
 func (g *Gate) held(id catalog.TenantID) (holds int, last time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -52,7 +53,26 @@ func (g *Gate) SuspendIdle(ctx context.Context, t *catalog.Tenant, since time.Ti
 	if !driver.Capabilities().Suspend {
 		return ErrUnsupported
 	}
-	operation, err := g.beginIdle(ctx, driver, t, since)
+	return g.whileIdle(ctx, t, since, func(ctx context.Context, o *operation, e *entry) (Endpoint, bool, error) {
+		release := func() error {
+			if g.config.ReleaseIdle == nil {
+				return nil
+			}
+			return g.config.ReleaseIdle(ctx, t, since)
+		}
+		endpoint, awake, err := g.stop(ctx, e, driver, t, release, Suspension{Wanted: o.wanted}, since)
+		if errors.Is(err, catalog.ErrHeld) {
+			return Endpoint{}, false, errElsewhere
+		}
+		return endpoint, awake, busyElsewhere(err)
+	})
+}
+
+// whileIdle does work as an operation on a tenant that runs and that nobody holds, nor
+// has since the given time. Its error is errWanted if somebody was in the way who has
+// come for the instance meanwhile.
+func (g *Gate) whileIdle(ctx context.Context, t *catalog.Tenant, since time.Time, work work) error {
+	operation, err := g.beginIdle(ctx, t, since, work)
 	if operation == nil {
 		return err
 	}
@@ -68,8 +88,8 @@ func (g *Gate) SuspendIdle(ctx context.Context, t *catalog.Tenant, since time.Ti
 	}
 }
 
-// beginIdle starts the operation of SuspendIdle; nil if there is none to start.
-func (g *Gate) beginIdle(ctx context.Context, driver Driver, t *catalog.Tenant, since time.Time) (*operation, error) {
+// beginIdle starts the operation of whileIdle; nil if there is none to start.
+func (g *Gate) beginIdle(ctx context.Context, t *catalog.Tenant, since time.Time, work work) (*operation, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	e := g.entries[t.ID]
@@ -85,19 +105,7 @@ func (g *Gate) beginIdle(ctx context.Context, driver Driver, t *catalog.Tenant, 
 	if err != nil {
 		return nil, err
 	}
-	go g.perform(ctx, begun, e, func(ctx context.Context, o *operation, e *entry) (Endpoint, bool, error) {
-		release := func() error {
-			if g.config.ReleaseIdle == nil {
-				return nil
-			}
-			return g.config.ReleaseIdle(ctx, t, since)
-		}
-		endpoint, awake, err := g.stop(ctx, e, driver, t, release, Suspension{Wanted: o.wanted}, since)
-		if errors.Is(err, catalog.ErrHeld) {
-			return Endpoint{}, false, errElsewhere
-		}
-		return endpoint, awake, busyElsewhere(err)
-	})
+	go g.perform(ctx, begun, e, work)
 	return begun, nil
 }
 

@@ -22,6 +22,8 @@ type instances struct {
 	// stopping, if set, is called when an instance is stopped; enclose, if set, must
 	// call stop, which does that.
 	stopping func(id catalog.TenantID)
+	// freezing, if set, is called when an instance is frozen.
+	freezing func(id catalog.TenantID)
 	enclose  func(id catalog.TenantID, stop func())
 
 	mu    sync.Mutex
@@ -40,12 +42,13 @@ type instance struct {
 	gone   chan struct{}
 	run    string // "" while it sleeps
 	client bool   // has work of its own
+	frozen bool
 }
 
 func newInstances(t testing.TB) *instances {
 	return &instances{
 		t: t, capabilities: Capabilities{Provision: true, Suspend: true},
-		take: map[string]time.Duration{"wake": 20 * time.Millisecond, "suspend": 10 * time.Millisecond, "provision": 100 * time.Millisecond, "destroy": 10 * time.Millisecond},
+		take: map[string]time.Duration{"wake": 20 * time.Millisecond, "suspend": 10 * time.Millisecond, "provision": 100 * time.Millisecond, "destroy": 10 * time.Millisecond, "freeze": 5 * time.Millisecond, "thaw": time.Millisecond},
 		fail: make(map[string][]error), known: make(map[catalog.TenantID]*instance),
 	}
 }
@@ -113,6 +116,7 @@ func (d *instances) Wake(ctx context.Context, t *catalog.Tenant) (Endpoint, erro
 		d.runs++
 		i.run, i.gone = fmt.Sprint(d.runs), make(chan struct{})
 	}
+	i.frozen = false
 	return Endpoint{Network: "unix", Address: "/" + string(t.ID), Run: i.run, Gone: i.gone}, nil
 }
 
@@ -129,6 +133,7 @@ func (d *instances) Suspend(ctx context.Context, t *catalog.Tenant, s Suspension
 	case isClosed(s.Wanted):
 		return &BusyError{Because: []string{"somebody who has come"}}
 	}
+	i.frozen = false
 	if s.Roles != nil {
 		if err := s.Roles(ctx, map[string]catalog.Role{"app": {Name: "app", CanLogin: true, Verifier: "as in pg_authid"}}); err != nil {
 			return err
@@ -141,6 +146,35 @@ func (d *instances) Suspend(ctx context.Context, t *catalog.Tenant, s Suspension
 	}
 	d.stopAsAsked(t.ID, i)
 	return nil
+}
+
+func (d *instances) Freeze(ctx context.Context, t *catalog.Tenant, f Freezing) error {
+	i, err := d.begin(ctx, "freeze", t.ID)
+	defer d.end(i, "freeze")
+	switch {
+	case err != nil:
+		return err
+	case i.run == "":
+		return ErrNotProvisioned
+	case i.client, isClosed(f.Wanted):
+		return &BusyError{Because: []string{"a client"}}
+	}
+	if d.freezing != nil {
+		d.mu.Unlock()
+		d.freezing(t.ID)
+		d.mu.Lock()
+	}
+	i.frozen = i.run != ""
+	return nil
+}
+
+func (d *instances) Thaw(ctx context.Context, t *catalog.Tenant) error {
+	i, err := d.begin(ctx, "thaw", t.ID)
+	defer d.end(i, "thaw")
+	if err == nil {
+		i.frozen = false
+	}
+	return err
 }
 
 func (d *instances) Destroy(ctx context.Context, t *catalog.Tenant, purge bool) error {
@@ -185,7 +219,7 @@ func (d *instances) stop(i *instance) {
 	if i.run != "" {
 		close(i.gone)
 	}
-	i.run, i.client = "", false
+	i.run, i.client, i.frozen = "", false, false
 }
 
 // stopAsAsked ends an instance by a call. Called under mu.
@@ -235,6 +269,14 @@ func (d *instances) employ(id catalog.TenantID, client bool) {
 	if i := d.known[id]; i != nil {
 		i.client = client && i.run != ""
 	}
+}
+
+// frozen reports whether the tenant's instance is.
+func (d *instances) frozen(id catalog.TenantID) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	i := d.known[id]
+	return i != nil && i.frozen
 }
 
 // run is the run of the tenant's instance, "" if it sleeps.

@@ -76,7 +76,14 @@ func (m *move) run(ctx context.Context, t *catalog.Tenant, e *entry) (Endpoint, 
 	if err != nil || t.Driver == m.driver {
 		return from, awake, err
 	}
+	frozen := e.frozen
+	if err := m.gate.thaw(ctx, e, source, t); err != nil {
+		return from, awake, err
+	}
 	if err := m.claim(ctx, t); err != nil {
+		if frozen {
+			m.gate.recordThaw(t.ID)
+		}
 		return from, awake, err
 	}
 	if !awake {
@@ -128,7 +135,7 @@ func (m *move) claim(ctx context.Context, t *catalog.Tenant) error {
 		switch {
 		case now.UID != t.UID || now.Deleted():
 			return catalog.ErrNotFound
-		case now.State != catalog.Asleep && now.State != catalog.Awake && now.State != catalog.Waking:
+		case now.State != catalog.Asleep && now.State != catalog.Awake && now.State != catalog.Waking && now.State != catalog.Frozen:
 			return &BusyError{Because: []string{"its state, which is " + string(now.State)}}
 		}
 		now.State, now.Owner, now.Deadline = catalog.Suspending, m.gate.config.Owner, m.deadline

@@ -133,11 +133,18 @@ func (g *Gate) Suspend(ctx context.Context, t *catalog.Tenant, force bool) error
 func (g *Gate) stop(ctx context.Context, e *entry, driver Driver, t *catalog.Tenant, release func() error, s Suspension, lastActive time.Time) (Endpoint, bool, error) {
 	was, awake := e.endpoint, e.awake // ours while the operation is under way
 	var filed *catalog.Tenant
-	err := release()
+	frozen := e.frozen
+	err := g.thaw(ctx, e, driver, t)
+	if err == nil {
+		err = release()
+	}
 	if err == nil {
 		filed, err = g.suspend(ctx, driver, t, s)
 	}
 	g.recordOutcomeOf(t.ID, err, filed, lastActive)
+	if frozen && err != nil {
+		g.recordThaw(t.ID)
+	}
 	if g.config.ObserveSuspend != nil && awake && !errors.Is(err, catalog.ErrHeld) {
 		g.config.ObserveSuspend(t.Driver, busyElsewhere(err))
 	}
@@ -153,7 +160,7 @@ func (g *Gate) suspend(ctx context.Context, driver Driver, t *catalog.Tenant, s 
 	}
 	filed, err := transition(ctx, t.ID, func(t *catalog.Tenant) error {
 		switch t.State {
-		case catalog.Awake, catalog.Waking, catalog.Suspending:
+		case catalog.Awake, catalog.Waking, catalog.Frozen, catalog.Suspending:
 			t.State, t.Owner, t.Deadline = catalog.Suspending, g.config.Owner, time.Now().Add(g.config.Timeout)
 			return nil
 		}
@@ -177,6 +184,9 @@ func (g *Gate) Destroy(ctx context.Context, t *catalog.Tenant, purge bool) error
 	}
 	return g.exclusive(ctx, t, func(ctx context.Context, _ *operation, e *entry) (Endpoint, bool, error) {
 		was, awake := e.endpoint, e.awake
+		if err := g.thaw(ctx, e, driver, t); err != nil {
+			return was, awake, err
+		}
 		if g.config.Release != nil {
 			if err := g.config.Release(ctx, t.ID, true); err != nil {
 				return was, awake, err
@@ -287,7 +297,9 @@ func (g *Gate) recordOutcomeOf(id catalog.TenantID, err error, filed *catalog.Te
 	ctx, cancel := context.WithTimeout(g.life, g.config.Timeout)
 	defer cancel()
 	g.record(ctx, id, func(t *catalog.Tenant) error {
-		if t.State != catalog.Suspending && t.State != catalog.Awake && t.State != catalog.Waking {
+		switch t.State {
+		case catalog.Suspending, catalog.Awake, catalog.Waking, catalog.Frozen:
+		default:
 			return errUnchanged
 		}
 		if filed != nil && t.Generation != filed.Generation {

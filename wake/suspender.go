@@ -1,6 +1,7 @@
 package wake
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -55,6 +56,11 @@ type SuspenderSettings struct {
 	// IdleTimeout is how long a tenant has no work before it is suspended, at least
 	// a second; 0 means never (wake.idle_timeout).
 	IdleTimeout time.Duration
+	// FreezeAfter is how long a tenant has no work before it is frozen, if its driver
+	// is a Freezer, at least a second; 0 means never, and so does a time that is not
+	// less than the tenant's idle timeout (wake.process.freeze_after). A tenant whose
+	// own idle timeout is 0 is not frozen either.
+	FreezeAfter time.Duration
 	// MaxAwake is how many tenants may be awake before the one that has been idle
 	// for longest is suspended sooner; 0 means any number (wake.max_awake).
 	MaxAwake int
@@ -63,7 +69,8 @@ type SuspenderSettings struct {
 	MaxPinIdle time.Duration
 }
 
-// Suspender suspends tenants that have no work. It ends no session and no statement
+// Suspender suspends tenants that have no work, and may freeze them some time before.
+// It ends no session and no statement
 // for it: idle clients stay, and their next statement wakes the tenant. Make it with
 // NewSuspender, and Run it.
 //
@@ -93,7 +100,9 @@ type awakeTenant struct {
 	// was given back before the pools forgot it.
 	since time.Time
 	look  look
-	// trying: it is being suspended.
+	// freezes: its driver can, frozen: it has been.
+	freezes, frozen bool
+	// trying: it is being suspended or frozen.
 	trying bool
 	// because is what was in the way when that was last tried, refusedAt when.
 	because   []string
@@ -142,9 +151,10 @@ func (s *Suspender) watch(t *catalog.Tenant) {
 	}
 	now := time.Now()
 	a := &awakeTenant{tenant: t, record: t, since: now}
+	_, a.freezes = driver.(Freezer)
 	s.tenants[t.UID], s.byID[t.ID] = a, a
 	a.look.of = a
-	s.lookIn(a, now, s.timeout(a))
+	s.lookIn(a, now, s.patience(a))
 	s.lookForRoom(now)
 }
 
@@ -162,6 +172,25 @@ func (s *Suspender) timeout(a *awakeTenant) time.Duration {
 		return 0
 	}
 	return max(d, minIdle)
+}
+
+// freezeAfter is how long it may be idle until it is frozen, 0 if that is not to be.
+// Called under mu.
+func (s *Suspender) freezeAfter(a *awakeTenant) time.Duration {
+	d, timeout := max(s.settings.FreezeAfter, minIdle), s.timeout(a)
+	switch {
+	case s.settings.FreezeAfter <= 0 || !a.freezes || a.frozen:
+		return 0
+	case timeout == 0 && a.record.IdleTimeout != "", timeout > 0 && d >= timeout:
+		return 0
+	}
+	return d
+}
+
+// patience is how long it may be idle until the next thing happens to it, 0 for ever.
+// Called under mu.
+func (s *Suspender) patience(a *awakeTenant) time.Duration {
+	return cmp.Or(s.freezeAfter(a), s.timeout(a))
 }
 
 // minIdle is the least time for which a tenant must have been idle.
@@ -188,7 +217,7 @@ func (s *Suspender) Reconfigure(settings SuspenderSettings) {
 	now := time.Now()
 	for _, a := range s.tenants {
 		if !a.trying {
-			s.lookIn(a, a.since, s.timeout(a)) // which may be too early: it is seen then
+			s.lookIn(a, a.since, s.patience(a)) // which may be too early: it is seen then
 		}
 	}
 	s.lookForRoom(now)
@@ -223,7 +252,7 @@ func (s *Suspender) Updated(t *catalog.Tenant) {
 	}
 	a.record = t
 	if !a.trying {
-		s.lookIn(a, a.since, s.timeout(a)) // which may be too early: it is seen then
+		s.lookIn(a, a.since, s.patience(a)) // which may be too early: it is seen then
 	}
 }
 

@@ -1,33 +1,41 @@
 package wake
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
 )
 
-// idleTenant is a tenant that can be suspended, and since when it has been idle.
+// idleTenant is a tenant that can be suspended, or only be frozen, and since when it
+// has been idle.
 type idleTenant struct {
 	*awakeTenant
 	idleSince time.Time
+	freeze    bool
 }
 
 // inspect looks whether a tenant has been idle for long enough; if not, it will be
 // looked at again.
 func (s *Suspender) inspect(a *awakeTenant, now time.Time) (idleTenant, bool) {
 	s.mu.Lock()
-	timeout, pins := s.timeout(a), s.settings.MaxPinIdle
+	timeout, freeze, pins := s.timeout(a), s.freezeAfter(a), s.settings.MaxPinIdle
 	s.mu.Unlock()
 	use, since := s.use(a)
-	again := timeout
+	idle, used := now.Sub(since), use.Working || use.Disregarded
+	expired := timeout > 0 && idle >= timeout
+	again := cmp.Or(freeze, timeout)
 	switch {
-	case timeout == 0:
-	case since.Add(timeout).After(now):
-		again = since.Add(timeout).Sub(now)
-	case use.Working || use.Disregarded:
+	case again == 0:
+	case idle < again:
+		again -= idle
+	case !used:
+		return idleTenant{a, since, !expired}, s.begin(a)
+	case expired:
 		again = s.obstructed(a, use, since, timeout, pins)
-	default:
-		return idleTenant{a, since}, s.begin(a)
+		if freeze > 0 {
+			again = min(again, freeze)
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -86,12 +94,16 @@ func (s *Suspender) begin(a *awakeTenant) bool {
 	return true
 }
 
-// try suspends a tenant that began.
+// try suspends or freezes a tenant that began.
 func (s *Suspender) try(ctx context.Context, a idleTenant) {
 	since, came := s.comers(a) // it may have waited for others
 	var err error
 	if !came {
-		if err = s.config.Gate.SuspendIdle(ctx, a.tenant, a.idleSince); err != nil {
+		suspend := s.config.Gate.SuspendIdle
+		if a.freeze {
+			suspend = s.config.Gate.FreezeIdle
+		}
+		if err = suspend(ctx, a.tenant, a.idleSince); err != nil {
 			since, came = s.comers(a)
 		}
 		if err == errWanted {
@@ -105,17 +117,20 @@ func (s *Suspender) try(ctx context.Context, a idleTenant) {
 	s.mu.Lock()
 	known := slices.Equal(a.because, because)
 	a.trying, a.because, a.refusedAt = false, because, time.Now()
+	a.frozen = a.freeze && err == nil && !came
 	if s.tenants[a.tenant.UID] == a.awakeTenant {
-		if !came {
+		if !came && !a.frozen {
 			since = a.refusedAt
 		}
-		s.lookIn(a.awakeTenant, since, s.timeout(a.awakeTenant))
+		s.lookIn(a.awakeTenant, since, s.patience(a.awakeTenant))
 	}
 	s.mu.Unlock()
 	log := s.config.Log.With("tenant", a.tenant.ID, "idle_since", a.idleSince.UTC())
 	switch {
 	case came:
 		log.Debug("somebody has come while the tenant was to be suspended")
+	case err == nil && a.freeze:
+		log.Debug("frozen")
 	case err == nil:
 		log.Info("suspended")
 	case err == errElsewhere:

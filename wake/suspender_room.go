@@ -55,7 +55,7 @@ func (s *Suspender) surplus(now time.Time) []idleTenant {
 	var idle []idleTenant
 	for _, a := range candidates {
 		if use, since := s.use(a); !use.Working && !use.Disregarded && now.Sub(since) >= minIdle {
-			idle = append(idle, idleTenant{a, since})
+			idle = append(idle, idleTenant{awakeTenant: a, idleSince: since})
 		}
 	}
 	slices.SortFunc(idle, func(a, b idleTenant) int { return a.idleSince.Compare(b.idleSince) })

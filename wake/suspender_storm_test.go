@@ -48,17 +48,17 @@ func TestSuspenderStorm(t *testing.T) {
 			t.Fatalf("in storm %d", n)
 		}
 	}
-	t.Logf("%d storms: %d transactions, %d refused to whom wakes nobody, %d suspends for idleness, %d tries found work",
-		storms, total.served, total.refused, total.suspended, total.busy)
-	if total.served == 0 || total.refused == 0 || total.suspended == 0 || total.busy == 0 {
+	t.Logf("%d storms: %d transactions, %d refused to whom wakes nobody, %d suspends for idleness, %d freezes, %d tries found work",
+		storms, total.served, total.refused, total.suspended, total.frozen, total.busy)
+	if total.served == 0 || total.refused == 0 || total.suspended == 0 || total.frozen == 0 || total.busy == 0 {
 		t.Error("something has never happened")
 	}
 }
 
 // tally counts what has happened.
 type tally struct {
-	mu                               sync.Mutex
-	served, refused, suspended, busy int // under mu
+	mu                                       sync.Mutex
+	served, refused, suspended, frozen, busy int // under mu
 }
 
 func (t *tally) count(n *int) {
@@ -71,6 +71,7 @@ func (t *tally) add(other *tally) {
 	t.served += other.served
 	t.refused += other.refused
 	t.suspended += other.suspended
+	t.frozen += other.frozen
 	t.busy += other.busy
 }
 
@@ -98,6 +99,8 @@ func newIdleStorm(t *testing.T, random *rand.Rand) *idleStorm {
 		c.ReleaseIdle = func(ctx context.Context, t *catalog.Tenant, since time.Time) error {
 			return s.clients.releaseIdle(ctx, t, since)
 		}
+		c.Freeze = func(t *catalog.Tenant, since time.Time) ([]uint32, error) { return s.clients.freeze(t, since) }
+		c.Thaw = func(t *catalog.Tenant) { s.clients.thaw(t) }
 		c.Moved = func(t *catalog.Tenant, awake bool) {
 			s.clients.moved(t, awake)
 			s.suspender.Moved(t, awake)
@@ -114,7 +117,10 @@ func newIdleStorm(t *testing.T, random *rand.Rand) *idleStorm {
 	s.clients.gate, s.clients.least, s.clients.crashes = s.Gate, s.timeout, s.faults
 	s.clients.dial = time.Duration(random.IntN(20)) * time.Millisecond
 	s.clients.bye = time.Duration(random.IntN(20)) * time.Millisecond
-	s.driver.enclose = s.clients.stopping
+	s.driver.enclose, s.driver.freezing = s.clients.stopping, func(id catalog.TenantID) {
+		s.count(&s.frozen)
+		s.clients.freezing(id)
+	}
 	for call := range s.driver.take {
 		s.driver.take[call] = time.Duration(random.IntN(200)) * time.Millisecond
 	}
@@ -123,6 +129,14 @@ func newIdleStorm(t *testing.T, random *rand.Rand) *idleStorm {
 	if random.IntN(3) == 0 {
 		config.Settings.MaxAwake = 1 + random.IntN(3)
 		s.clients.least = minIdle
+	}
+	if random.IntN(2) == 0 {
+		config.Settings.FreezeAfter, s.clients.leastFrozen = time.Second, time.Second
+		s.timeout += time.Second // so that there is time for it
+		config.Settings.IdleTimeout = s.timeout
+		if config.Settings.MaxAwake == 0 {
+			s.clients.least = s.timeout
+		}
 	}
 	s.suspender = NewSuspender(config)
 	for n := range 3 {
@@ -243,7 +257,7 @@ func (a *idleActor) spoil(tenant *catalog.Tenant) {
 	case 0:
 		a.clients.crash(tenant.ID, a.driver.crash)
 	case 1:
-		call := []string{"wake", "suspend"}[a.IntN(2)]
+		call := []string{"wake", "suspend", "freeze", "thaw"}[a.IntN(4)]
 		a.driver.failNext(call, []error{errStorm, &BusyError{}, ErrNoRoom}[a.IntN(3)])
 	case 2:
 		a.driver.employ(tenant.ID, true)

@@ -29,7 +29,7 @@ func (g *Gate) watch(t *catalog.Tenant, endpoint Endpoint, unwatch <-chan struct
 		return e.endpoint, e.awake, nil
 	})
 	g.recordUnheld(ctx, t.ID, func(now *catalog.Tenant) error {
-		if now.State != catalog.Awake || g.engaged(t.ID) {
+		if now.State != catalog.Awake && now.State != catalog.Frozen || g.engaged(t.ID) {
 			return errUnchanged // it is woken again, which is filed behind this
 		}
 		now.State = catalog.Asleep
@@ -49,7 +49,7 @@ func (g *Gate) ended(id catalog.TenantID, run string) bool {
 		}
 		operation := e.operation
 		if operation == nil {
-			e.awake, e.unwatch, e.failures, e.retryAt, e.failure = false, nil, 0, time.Time{}, nil
+			e.awake, e.frozen, e.unwatch, e.failures, e.retryAt, e.failure = false, false, nil, 0, time.Time{}, nil
 			g.moved(e, false)
 			g.drop(id, e)
 			g.mu.Unlock()

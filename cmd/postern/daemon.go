@@ -131,6 +131,10 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 		ReleaseIdle: func(ctx context.Context, t *catalog.Tenant, since time.Time) error {
 			return d.proxy.ReleaseIdle(ctx, t, since)
 		},
+		Freeze: func(t *catalog.Tenant, since time.Time) ([]uint32, error) {
+			return d.proxy.Freeze(t, since)
+		},
+		Thaw:           func(t *catalog.Tenant) { d.proxy.Thaw(t) },
 		Moved:          func(t *catalog.Tenant, awake bool) { d.suspender.Moved(t, awake) },
 		Observe:        metrics.Wake,
 		ObserveSuspend: countSuspend(metrics),

@@ -175,7 +175,7 @@ func outcome(state catalog.State, roles *api.RoleList, role string) string {
 		return "refused: the tenant has no such role with a password (28P01)"
 	}
 	switch state {
-	case catalog.Awake:
+	case catalog.Awake, catalog.Frozen: // from which it takes no time to come back
 		return "connected at once"
 	case catalog.Provisioning, catalog.Waking:
 		return "connected as soon as the tenant is ready"

@@ -28,6 +28,7 @@ func (s sessions) AwakeBecause(id catalog.TenantID) []string { return s.suspende
 func suspenderSettings(config configs.Wake) wake.SuspenderSettings {
 	return wake.SuspenderSettings{
 		IdleTimeout: time.Duration(config.IdleTimeout),
+		FreezeAfter: time.Duration(config.Process.FreezeAfter),
 		MaxAwake:    config.MaxAwake,
 		MaxPinIdle:  time.Duration(config.MaxPinIdle),
 	}
@@ -58,7 +59,7 @@ func (d *daemon) suspendAll(ctx context.Context) error {
 	// In the order in which a tenant goes through them, since what has just come to its
 	// end may not be filed yet. A paused tenant may still have had work to finish.
 	for _, state := range []catalog.State{
-		catalog.Provisioning, catalog.Waking, catalog.Suspending, catalog.Awake, catalog.Paused,
+		catalog.Provisioning, catalog.Waking, catalog.Suspending, catalog.Awake, catalog.Frozen, catalog.Paused,
 	} {
 		query := catalog.Query{State: state}
 		for {

@@ -50,6 +50,7 @@ func (p *pool) dialled(a *attempt, server *Server, err error) {
 	}
 	switch {
 	case err == nil:
+		p.tenant.frozen = false
 		p.countLent(1)
 		c := newConnection(p, server, a.age, now)
 		p.join(c)

@@ -2,8 +2,8 @@ package pool
 
 import "time"
 
-// What is here is for pools whose connections are not all alike (Key.Exact). All
-// of it is under Group.mu.
+// What is here is for pools whose connections are not all alike (Key.Exact), or where
+// none will do since they are frozen. All of it is under Group.mu.
 
 // heir is who gets c, which is new or comes back: whoever has waited longest. In
 // an exact pool that is among those whom c suits, unless it has to go, so that
@@ -24,10 +24,10 @@ func (p *pool) heir(c *connection) (heir *Request, goes bool) {
 	return nil, p.waiting.undialled() != nil
 }
 
-// trade closes the connection of an exact pool that has been idle for longest if
-// somebody waits for another one and the pool is as large as it may be.
+// trade closes the connection that has been idle for longest if idle ones need not do
+// for whoever waits and the pool is as large as it may be.
 func (p *pool) trade(now time.Time) {
-	if p.key.Exact && len(p.idle) > 0 && p.waiting.undialled() != nil && p.size() >= p.limit(now) {
+	if (p.key.Exact || p.tenant.frozen) && len(p.idle) > 0 && p.waiting.undialled() != nil && p.size() >= p.limit(now) {
 		p.discardIdle(p.idle[0])
 	}
 }

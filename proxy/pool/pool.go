@@ -45,6 +45,9 @@ const alikeDepth = 8
 // choose is where the idle connection is that was in use last, or a recent one
 // that has the given affinity; -1 if none is idle that will do.
 func (p *pool) choose(affinity any) int {
+	if p.tenant.frozen {
+		return -1
+	}
 	last := len(p.idle) - 1
 	if affinity == nil && !p.key.Exact {
 		return last
@@ -149,7 +152,7 @@ func (p *pool) doom(c *connection, clean bool) {
 	p.part(c)
 	p.tenant.closing++
 	g.closing++
-	if clean && (g.config.capped() || c.departing != nil) && !g.closed {
+	if clean && (g.config.capped() || c.departing != nil) && !g.closed && !p.tenant.frozen { // a frozen server would not answer
 		g.tasks.Go(c.depart)
 	} else {
 		g.doomed = append(g.doomed, c)

@@ -21,6 +21,8 @@ type tenant struct {
 	// used is when one that did came back last.
 	disregarded int
 	used        time.Time
+	// frozen: its server connections are not lent (Group.Freeze).
+	frozen bool
 
 	hungry []*pool   // in no order
 	fed    time.Time // since when it has wanted to grow in vain

@@ -75,9 +75,10 @@ func (g *Group) vacate(tenant string, since time.Time, departing *sync.WaitGroup
 	if t == nil || g.closed {
 		return true
 	}
-	if u := t.use(); u.Working > 0 || u.Disregarded > 0 || u.Since.After(since) {
+	if !t.unused(since) {
 		return false
 	}
+	t.frozen = false // they are to hear the goodbye
 	for p := range t.pools {
 		for _, c := range p.idle {
 			c.departing = departing

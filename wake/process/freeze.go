@@ -60,6 +60,11 @@ func (h home) freeze(ctx context.Context, i *postgres.Instance, f wake.Freezing)
 		if err := idle(); err != nil {
 			return err
 		}
+		if f.Unheld != nil {
+			if err := f.Unheld(ctx); err != nil {
+				return err
+			}
+		}
 		conn.Close() // frozen, it would only take memory
 		return nil
 	})

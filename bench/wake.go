@@ -70,5 +70,9 @@ func (r *wakeResult) measure(ctx context.Context, installation postgres.Installa
 		}
 	}
 	d.stop()
+	fmt.Fprintln(os.Stderr, "bench: frozen")
+	if err := r.measureFrozen(ctx, installation); err != nil {
+		return fmt.Errorf("measure frozen: %w", err)
+	}
 	return r.measurePrepared(ctx, installation)
 }

@@ -20,6 +20,7 @@ type wakeResult struct {
 	CreateSpare    series `json:"create_spare"`
 	Wake           series `json:"wake"`
 	Suspend        series `json:"suspend"`
+	Thaw           series `json:"thaw"`
 	WakeCPU        series `json:"wake_cpu"`
 
 	Recovery       series    `json:"recovery"`
@@ -62,7 +63,7 @@ func (r *wakeResult) usedKiB() float64 {
 // writeWakeResult prints all of it.
 func writeWakeResult(w io.Writer, r *wakeResult) {
 	all := []*series{
-		&r.Create, &r.CreatePrepared, &r.CreateSpare, &r.Wake, &r.Suspend, &r.StopByHand, &r.WakeCPU,
+		&r.Create, &r.CreatePrepared, &r.CreateSpare, &r.Wake, &r.Thaw, &r.Suspend, &r.StopByHand, &r.WakeCPU,
 		&r.Recovery, &r.Storm, &r.StormClients, &r.StormPosternCPU,
 	}
 	for i := range r.Crowds {

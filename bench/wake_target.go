@@ -17,7 +17,7 @@ func wakeTargets(r *wakeResult) []wakeTarget {
 	return []wakeTarget{
 		{target: target{line: "W1", what: "asleep, first row: p50", bar: 1.25, goal: 1 + 3/r.base()}, seen: overBase(&r.Wake)},
 		{target: target{line: "W1", what: "asleep, first row: p99", bar: 1.8}, seen: tailOverBase(&r.Wake)},
-		{target: target{line: "W2", what: "frozen, first row", bar: .2, goal: .05}, why: "not built"},
+		{target: target{line: "W2", what: "frozen, first row", bar: .2, goal: .05}, seen: overBase(&r.Thaw)},
 		{target: target{line: "W3", what: "create, first row: warm spare", bar: .5, goal: .3}, seen: overBase(&r.CreateSpare), why: "-spares"},
 		{target: target{line: "W3", what: "create, first row: prepared clone", bar: 1.4, goal: 1.2}, seen: overBase(&r.CreatePrepared), why: "-prepared"},
 		{target: target{line: "W3", what: "create, first row: from nothing", bar: 2.5, goal: 2}, seen: overBase(&r.Create)},

@@ -17,6 +17,7 @@ func woken() *wakeResult {
 		ByHand:      series{Name: "by hand", Millis: []float64{38, 40, 42}},
 		Create:      series{Name: "create", Millis: []float64{120}},
 		Wake:        series{Name: "wake", Millis: []float64{42, 41, 43, 80}},
+		Thaw:        series{Name: "thaw", Millis: []float64{2, 3, 4}},
 		WakeCPU:     series{Millis: []float64{20}},
 		Storm:       series{Millis: []float64{120}},
 		Recovery:    series{Millis: []float64{100}},
@@ -40,7 +41,7 @@ func TestJudgeWake(t *testing.T) {
 	for what, want := range map[string]string{
 		"W1 asleep, first row: p50":            "goal",    // 42.5 ms, B + 3 ms is 43
 		"W1 asleep, first row: p99":            "not met", // 2
-		"W2 frozen, first row":                 "not measured: not built",
+		"W2 frozen, first row":                 "met",     // 3 ms of 8
 		"W3 create, first row: prepared clone": "not measured: -prepared",
 		"W3 create, first row: from nothing":   "not met", // 3
 		"W4 10 at once, to their CPU ÷ cores":  "met",     // 120 ms to 100
@@ -64,7 +65,7 @@ func TestWakeResultIsWritten(t *testing.T) {
 	t.Parallel()
 	var text strings.Builder
 	writeWakeResult(&text, woken())
-	for _, want := range []string{"W2", "not measured: not built", "10 × 20.0 ms of CPU ÷ 2 cores = 100 ms; 1 failed", "≤1.25"} {
+	for _, want := range []string{"W2", "not measured: -spares", "10 × 20.0 ms of CPU ÷ 2 cores = 100 ms; 1 failed", "≤1.25"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("%q is not in\n%s", want, text.String())
 		}

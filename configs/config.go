@@ -212,7 +212,8 @@ type Wake struct {
 	// cores. Default: 0.
 	MaxConcurrent int `toml:"max_concurrent"`
 	// MaxAwake is how many tenants may be awake before the one that has been idle
-	// for longest is suspended sooner; 0 = unlimited. Default: 0.
+	// for longest is suspended sooner. If all are at work, no other wakes (57P03).
+	// 0 = unlimited. Default: 0.
 	MaxAwake int `toml:"max_awake" live:"true"`
 	// MaxPinIdle is how long an idle client may keep its tenant awake by state
 	// that pins it, before its session ends; 0 = unlimited. Default: 0.

@@ -146,6 +146,10 @@ func unready(err error) error {
 		failure.RetryAfter = notReady.RetryAfter
 		failure.Hint = fmt.Sprintf("Try again in %d s.", max(1, int(notReady.RetryAfter.Round(time.Second).Seconds())))
 	}
+	if errors.Is(err, wake.ErrCrowded) {
+		failure.Message, failure.Kind = "there is no room to wake the tenant", "crowded"
+		failure.Hint = "As many tenants are at work as may be at once (wake.max_awake), or memory is short. " + failure.Hint
+	}
 	if errors.Is(err, wake.ErrNoRoom) {
 		failure.Code, failure.Message = wire.DiskFull, "there is no room for the tenant's Postgres"
 	}

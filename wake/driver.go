@@ -131,6 +131,9 @@ var ErrUnsupported = errors.New("not supported by this driver")
 // ErrNoRoom: there is no disk, memory or slot left to make an instance.
 var ErrNoRoom = errors.New("no room for another instance")
 
+// ErrCrowded: as many instances run as may, and none of them can be put to sleep.
+var ErrCrowded = errors.New("no room to wake another tenant")
+
 // BusyError is why a tenant was not suspended.
 type BusyError struct {
 	// Because lists what is at work, a phrase each.

@@ -38,6 +38,9 @@ type GateConfig struct {
 	// it closes this proxy's server connections of the tenant if none is in use, nor
 	// was since the given time, and is a *BusyError otherwise.
 	ReleaseIdle func(ctx context.Context, t *catalog.Tenant, since time.Time) error
+	// Admit, if set, is asked before an instance is started, and refuses it with an
+	// *UnreadyError; done is called when the start is over and Moved has been told.
+	Admit func(t *catalog.Tenant) (done func(), err error)
 	// Freeze, if set, is called before an instance is frozen: from then on this proxy
 	// uses none of its server connections of the tenant, which stay open, until Thaw.
 	// It returns the process ids of their backends, and is a *BusyError if one is in

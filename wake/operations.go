@@ -15,6 +15,16 @@ var errUnchanged = errors.New("nothing to change")
 
 // wake starts t's instance and ends the operation.
 func (g *Gate) wake(operation *operation, t *catalog.Tenant) {
+	if g.config.Admit != nil {
+		done, err := g.config.Admit(t)
+		if err != nil { // which is no failure of the tenant's
+			operation.err = err
+			close(operation.done)
+			g.finish(operation, false)
+			return
+		}
+		defer done()
+	}
 	ctx, cancel := context.WithTimeout(g.life, g.config.Timeout)
 	defer cancel()
 

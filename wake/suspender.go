@@ -45,6 +45,10 @@ type SuspenderConfig struct {
 	Clients Clients
 	// Settings are in effect until Reconfigure brings others.
 	Settings SuspenderSettings
+	// Short, if set, tells whether the machine is short of memory: then the tenant that
+	// has been idle for longest is suspended sooner, and without one no other wakes.
+	// It is quick.
+	Short func() bool
 	// AtOnce is how many are suspended at once; 0 means 4.
 	AtOnce int
 	// Log defaults to slog.Default.
@@ -62,7 +66,8 @@ type SuspenderSettings struct {
 	// own idle timeout is 0 is not frozen either.
 	FreezeAfter time.Duration
 	// MaxAwake is how many tenants may be awake before the one that has been idle
-	// for longest is suspended sooner; 0 means any number (wake.max_awake).
+	// for longest is suspended sooner and, if there is none, no other wakes; 0 means any
+	// number (wake.max_awake).
 	MaxAwake int
 	// MaxPinIdle is how long a session that is idle may keep its tenant awake by
 	// pins before it is ended; 0 means for ever (wake.max_pin_idle).
@@ -88,6 +93,7 @@ type Suspender struct {
 	byID     map[catalog.TenantID]*awakeTenant // under mu: the same
 	looks    looks                             // under mu: when to look at them
 	crowded  time.Time                         // under mu: when to make room, zero if there is enough
+	coming   int                               // under mu: how many are being woken by Admit's leave
 }
 
 // awakeTenant is what is known of a tenant that is awake. It is under Suspender.mu,

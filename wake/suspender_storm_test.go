@@ -48,9 +48,9 @@ func TestSuspenderStorm(t *testing.T) {
 			t.Fatalf("in storm %d", n)
 		}
 	}
-	t.Logf("%d storms: %d transactions, %d refused to whom wakes nobody, %d suspends for idleness, %d freezes, %d tries found work",
-		storms, total.served, total.refused, total.suspended, total.frozen, total.busy)
-	if total.served == 0 || total.refused == 0 || total.suspended == 0 || total.frozen == 0 || total.busy == 0 {
+	t.Logf("%d storms: %d transactions, %d refused to whom wakes nobody, %d suspends for idleness, %d freezes, %d tries found work, %d found no room",
+		storms, total.served, total.refused, total.suspended, total.frozen, total.busy, total.crowded)
+	if total.served == 0 || total.refused == 0 || total.suspended == 0 || total.frozen == 0 || total.crowded == 0 || total.busy == 0 {
 		t.Error("something has never happened")
 	}
 }
@@ -59,6 +59,7 @@ func TestSuspenderStorm(t *testing.T) {
 type tally struct {
 	mu                                       sync.Mutex
 	served, refused, suspended, frozen, busy int // under mu
+	crowded                                  int // under mu
 }
 
 func (t *tally) count(n *int) {
@@ -72,6 +73,7 @@ func (t *tally) add(other *tally) {
 	t.refused += other.refused
 	t.suspended += other.suspended
 	t.frozen += other.frozen
+	t.crowded += other.crowded
 	t.busy += other.busy
 }
 
@@ -93,6 +95,9 @@ func newIdleStorm(t *testing.T, random *rand.Rand) *idleStorm {
 	s.timeout = time.Second + time.Duration(random.IntN(2000))*time.Millisecond
 	s.world = newWorld(t, func(c *GateConfig) {
 		c.MaxConcurrent = 1 + random.IntN(3)
+		if random.IntN(2) == 0 {
+			c.Admit = func(t *catalog.Tenant) (func(), error) { return s.suspender.Admit(t) }
+		}
 		c.Release = func(ctx context.Context, id catalog.TenantID, force bool) error {
 			return s.clients.release(ctx, id, force)
 		}
@@ -227,6 +232,8 @@ func (a *idleActor) answered(err error, hungUp bool) {
 	switch {
 	case err == nil:
 		a.count(&a.served)
+	case errors.Is(err, ErrCrowded):
+		a.count(&a.crowded)
 	case !hungUp && !a.faults:
 		a.t.Errorf("a client was told: %v", err)
 	}
@@ -271,6 +278,9 @@ func (s *idleStorm) calm() {
 	s.Close()
 	if n := len(s.suspender.tenants) + len(s.suspender.byID) + len(s.suspender.looks.heap); n > 0 {
 		s.t.Errorf("the suspender remembers %d things about sleeping tenants", n)
+	}
+	if s.suspender.coming != 0 {
+		s.t.Errorf("%d are still coming", s.suspender.coming)
 	}
 	for id, e := range s.entries {
 		if e.failures == 0 {

@@ -131,6 +131,7 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 		ReleaseIdle: func(ctx context.Context, t *catalog.Tenant, since time.Time) error {
 			return d.proxy.ReleaseIdle(ctx, t, since)
 		},
+		Admit: func(t *catalog.Tenant) (func(), error) { return d.suspender.Admit(t) },
 		Freeze: func(t *catalog.Tenant, since time.Time) ([]uint32, error) {
 			return d.proxy.Freeze(t, since)
 		},
@@ -168,12 +169,16 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 		Settings:  proxySettings(config, tlsConfig),
 	})
 	d.closers = append(d.closers, d.endSessions)
-	d.suspender = wake.NewSuspender(wake.SuspenderConfig{
+	suspender := wake.SuspenderConfig{
 		Gate:     d.gate,
 		Clients:  d.proxy,
 		Settings: suspenderSettings(config.Wake),
 		Log:      log,
-	})
+	}
+	if d.process != nil {
+		suspender.Short = d.process.MemoryShort
+	}
+	d.suspender = wake.NewSuspender(suspender)
 	d.api = api.New(api.Config{
 		Store:         store,
 		Instances:     d.gate,

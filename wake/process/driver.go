@@ -56,6 +56,8 @@ type Driver struct {
 	config Config
 	// hasRoom says whether a file system has room for what nobody has asked for.
 	hasRoom func(path string) (bool, error)
+	// hasRoomToMake says whether it has room for what somebody has asked for.
+	hasRoomToMake func(path string) (bool, error)
 	// provisioned has a value when Run is to look what is missing.
 	provisioned chan struct{}
 
@@ -86,7 +88,7 @@ func New(config Config) (*Driver, error) {
 	}
 	config.DataDir = dir
 	d := &Driver{
-		config: config, hasRoom: hasRoom, provisioned: make(chan struct{}, 1),
+		config: config, hasRoom: hasRoom, hasRoomToMake: hasRoomToMake, provisioned: make(chan struct{}, 1),
 		watched: make(map[catalog.TenantID]*postgres.Instance),
 	}
 	if path := postgres.SocketPath(d.shortSocketDir("x"), postgres.DefaultPort); len(path) > postgres.MaxSocketPath {

@@ -20,7 +20,8 @@ import (
 // Provision makes the tenant's instance from the template of its version, or
 // from a clone of it that lies ready, with a system identifier of its own and
 // the roles and databases of the record, and leaves it running. What a broken-off attempt left is removed first. All of it
-// is on disk when Provision returns.
+// is on disk when Provision returns. Where the file system has less than 256 MiB free
+// nothing is made (ErrNoRoom).
 func (d *Driver) Provision(ctx context.Context, t *catalog.Tenant) error {
 	return d.Fill(ctx, t, nil)
 }
@@ -28,6 +29,11 @@ func (d *Driver) Provision(ctx context.Context, t *catalog.Tenant) error {
 // Fill implements wake.Filler.
 func (d *Driver) Fill(ctx context.Context, t *catalog.Tenant, fill func(context.Context, wake.Endpoint) error) error {
 	h := d.tenant(t.ID)
+	if err := h.belongs(t); errors.Is(err, wake.ErrNotProvisioned) {
+		if err := d.checkRoom(); err != nil {
+			return fmt.Errorf("provision tenant %s: %w", t.ID, err)
+		}
+	}
 	if err := h.prepare(); err != nil {
 		return roomError(err)
 	}
@@ -148,6 +154,15 @@ func (d *Driver) pick(t *catalog.Tenant) (postgres.Installation, error) {
 		}
 	}
 	return installation, err
+}
+
+// checkRoom is ErrNoRoom if the disk is too full for a new tenant.
+func (d *Driver) checkRoom() error {
+	enough, err := d.hasRoomToMake(d.config.DataDir)
+	if err == nil && !enough {
+		err = fmt.Errorf("%w: less than %d MiB are free in %s", wake.ErrNoRoom, makeRoom>>20, d.config.DataDir)
+	}
+	return err
 }
 
 // roomError makes a full disk known as such.

@@ -40,6 +40,7 @@ func lean(major int) map[string]string {
 		"min_wal_size":              "2MB",
 		"max_wal_size":              "64MB", // bounds recovery: 4 to 5 ms a megabyte
 		"recovery_init_sync_method": "syncfs",
+		"temp_file_limit":           "10GB", // of one session: a join gone wrong fills no disk that others share
 
 		// An idle instance hardly wakes the processor.
 		"bgwriter_delay":     "10s",

@@ -314,6 +314,11 @@ func TestMaxAwake(t *testing.T) {
 	if second.pid(t) == 0 || working.pid(t) == 0 {
 		t.Error("not only the one that was idle for longest sleeps")
 	}
+	other := second.connect(t)
+	execute(t, other, "begin")
+	execute(t, other, "select 1")
+	refused(t, first.target(), "57P03", "wake.max_awake") // where all are at work
+	refused(t, first.target(), "57P03", "Try again in")
 	execute(t, conn, "commit")
 	if answer := query(t, first.dsn(), "select 1"); answer != "1" {
 		t.Error(answer)

@@ -199,3 +199,39 @@ func TestD6CatalogHangsDuringWake(t *testing.T) {
 		}
 	})
 }
+
+// A tenant that hangs while it starts, or fails again and again, delays no other, and
+// its own clients hear of it in time.
+func TestBrokenTenantDelaysNobody(t *testing.T) {
+	bubble(t, func(c *GateConfig) { c.Timeout, c.MaxConcurrent = 5*time.Second, 2 }, func(t *testing.T, w *world) {
+		w.tenant("other", catalog.Asleep)
+		acme := w.record("acme")
+		w.driver.slow("wake", time.Hour)
+		var broken sync.WaitGroup
+		broken.Go(func() {
+			for {
+				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+				began := time.Now()
+				_, err := w.Ready(ctx, acme)
+				cancel()
+				if err == nil { // it has come to itself
+					return
+				}
+				var unready *UnreadyError
+				if !errors.As(err, &unready) || unready.Phase == "" || time.Since(began) > 3*time.Second {
+					t.Errorf("after %v: %v", time.Since(began), err)
+					return
+				}
+				time.Sleep(unready.RetryAfter)
+			}
+		})
+		synctest.Wait() // it has begun
+		w.driver.slow("wake", 20*time.Millisecond)
+		began := time.Now()
+		w.rouse("other")
+		if took := time.Since(began); took != 20*time.Millisecond {
+			t.Errorf("the other was awake after %v", took)
+		}
+		broken.Wait()
+	})
+}

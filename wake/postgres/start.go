@@ -45,6 +45,16 @@ func (e *StartError) Configuration() bool {
 		strings.Contains(e.Log, "invalid value for parameter")
 }
 
+// DiskFull reports whether a full disk was the reason, as far as that could be written.
+func (e *StartError) DiskFull() bool {
+	return strings.Contains(e.Log, "No space left on device") || strings.Contains(e.Log, "Disk quota exceeded")
+}
+
+// SocketTaken reports whether somebody else's socket was the reason.
+func (e *StartError) SocketTaken() bool {
+	return strings.Contains(e.Log, `.lock" already exists`) || strings.Contains(e.Log, "could not create any Unix-domain sockets")
+}
+
 // Start starts the postmaster and returns when it lets clients in. The data
 // directory must have no running one: ask Running and call EndLeftovers first.
 // When the postmaster ends instead, the error is a *StartError. When ctx ends

@@ -2,11 +2,15 @@ package process
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"postern/catalog"
 	"postern/wake"
@@ -158,4 +162,134 @@ func TestEmptyTrash(t *testing.T) {
 	if err := d.Restore(t.Context(), tenant); !errors.Is(err, wake.ErrNotProvisioned) {
 		t.Errorf("restore: %v", err)
 	}
+}
+
+func TestDiskFull(t *testing.T) {
+	t.Parallel()
+	dir := drivertest.Dir(t)
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=160m,mode=0711"); err != nil {
+		t.Skipf("a small file system is needed: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	d := newDriver(t, func(c *Config) { c.DataDir = dir })
+	tenant := drivertest.Tenant(t, "acme")
+	d.hasRoomToMake = func(string) (bool, error) { return true, nil }
+	awake(t, d, tenant)
+	lull(t, d, tenant)
+	filler := dir + "/filler"
+	f, err := os.Create(filler)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, err = f.Write(make([]byte, 1<<16))
+	}
+	if f.Close(); !errors.Is(err, unix.ENOSPC) {
+		t.Fatal(err)
+	}
+	if f := failure(t, d, tenant); !strings.Contains(f.Reason, "the disk is full") {
+		t.Errorf("reason %q, log %q", f.Reason, f.Log)
+	}
+	if err := d.Provision(t.Context(), drivertest.Tenant(t, "beta")); !errors.Is(err, wake.ErrNoRoom) {
+		t.Errorf("provision: %v", err)
+	}
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	rouse(t, d, tenant)
+}
+
+func TestSocketTaken(t *testing.T) {
+	t.Parallel()
+	d := newDriver(t)
+	tenant := drivertest.Tenant(t, "acme")
+	awake(t, d, tenant)
+	lull(t, d, tenant)
+	stranger := startStranger(t)
+	lock := d.tenant(tenant.ID).dir + "/.s.PGSQL.5432.lock"
+	text := fmt.Sprintf("%d\n/nowhere\n%d\n5432\n\n", stranger.Process.Pid, time.Now().Unix())
+	if err := os.WriteFile(lock, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if f := failure(t, d, tenant); !strings.Contains(f.Reason, "socket is taken") || !strings.Contains(f.Log, ".lock") {
+		t.Errorf("reason %q, log %q", f.Reason, f.Log)
+	}
+	if err := stranger.Process.Signal(syscall.Signal(0)); err != nil {
+		t.Errorf("the stranger was touched: %v", err)
+	}
+	if err := os.Remove(lock); err != nil {
+		t.Fatal(err)
+	}
+	rouse(t, d, tenant)
+}
+
+func TestDataGone(t *testing.T) {
+	t.Parallel()
+	d := newDriver(t)
+	tenant := drivertest.Tenant(t, "acme")
+	awake(t, d, tenant)
+	lull(t, d, tenant)
+	data := d.tenant(tenant.ID).dataDir()
+	if err := os.Rename(data+"/global", data+"/lost"); err != nil {
+		t.Fatal(err)
+	}
+	if f := failure(t, d, tenant); !strings.Contains(f.Log, "global/pg_control") {
+		t.Errorf("reason %q, log %q", f.Reason, f.Log)
+	}
+	if err := os.Remove(data + "/PG_VERSION"); err != nil {
+		t.Fatal(err)
+	}
+	if f := failure(t, d, tenant); !strings.Contains(f.Reason, "not a data directory") || f.Log == "" {
+		t.Errorf("reason %q, log %q", f.Reason, f.Log)
+	}
+	if err := os.RemoveAll(data); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Wake(t.Context(), tenant); !errors.Is(err, wake.ErrNotProvisioned) {
+		t.Errorf("wake: %v", err)
+	}
+}
+
+// A postmaster that is killed while it starts is a failure with a reason, and the next
+// wake finds nothing in its way.
+func TestKilledDuringStart(t *testing.T) {
+	t.Parallel()
+	d := newDriver(t)
+	tenant := drivertest.Tenant(t, "acme")
+	awake(t, d, tenant)
+	cluster := d.tenant(tenant.ID).cluster(postgres.Installation{})
+	for {
+		lull(t, d, tenant)
+		woken := make(chan error, 1)
+		go func() {
+			_, err := d.Wake(t.Context(), tenant)
+			woken <- err
+		}()
+		var err error
+		for pid, over := 0, false; !over; {
+			if pid == 0 {
+				if pid = cluster.PID(); pid != 0 {
+					_ = syscall.Kill(pid, syscall.SIGKILL)
+				}
+			}
+			select {
+			case err = <-woken:
+				over = true
+			default:
+			}
+		}
+		var failed *wake.FailedError
+		if errors.As(err, &failed) {
+			if !strings.Contains(failed.Reason, "ended while starting") || failed.Log == "" {
+				t.Errorf("reason %q, log %q", failed.Reason, failed.Log)
+			}
+			break
+		}
+		rouse(t, d, tenant) // it was ready already
+	}
+	rouse(t, d, tenant)
 }

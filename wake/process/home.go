@@ -113,7 +113,7 @@ func (h home) run(ctx context.Context, c *postgres.Cluster, conf string) (*postg
 				continue // one that a dying Postern had just started
 			}
 			if err != nil {
-				return nil, err
+				return nil, h.startFailure(err)
 			}
 		}
 		err = h.ask(ctx, i)
@@ -146,16 +146,7 @@ func (h home) start(ctx context.Context, c *postgres.Cluster, conf string) (*pos
 	if err := h.writeConf(conf); err != nil {
 		return nil, err
 	}
-	i, err := c.Start(ctx)
-	var failed *postgres.StartError
-	if errors.As(err, &failed) && failed.Configuration() {
-		return nil, &wake.FailedError{
-			Reason: "PostgreSQL refuses the tenant's settings: " + err.Error(),
-			Hint:   "Correct the tenant's postgres settings, or wake.process.postgres.",
-			Log:    failed.Log,
-		}
-	}
-	return i, err
+	return c.Start(ctx)
 }
 
 // ask has the instance answer a query.

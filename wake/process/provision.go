@@ -7,7 +7,6 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
-	"syscall"
 
 	"golang.org/x/sync/errgroup"
 
@@ -167,7 +166,7 @@ func (d *Driver) checkRoom() error {
 
 // roomError makes a full disk known as such.
 func roomError(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+	if isFull(err) {
 		return fmt.Errorf("%w: %w", wake.ErrNoRoom, err)
 	}
 	return err

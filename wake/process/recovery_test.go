@@ -83,6 +83,25 @@ func TestKilledPostmasterWakesAgain(t *testing.T) {
 	}
 }
 
+// startStranger starts a process of the account of Postgres that has nothing to do with
+// it, until the end of the test.
+func startStranger(t testing.TB) *exec.Cmd {
+	t.Helper()
+	stranger := exec.Command("sleep", "1000")
+	stranger.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if user := drivertest.User(t); user.Name != "" {
+		stranger.SysProcAttr.Credential = &syscall.Credential{Uid: user.UID, Gid: user.GID}
+	}
+	if err := stranger.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = stranger.Process.Kill()
+		_ = stranger.Wait()
+	})
+	return stranger
+}
+
 // A lock file may name a process that has nothing to do with it: after a
 // restart of a container, all numbers are in use again.
 func TestStaleLockFiles(t *testing.T) {
@@ -96,18 +115,7 @@ func TestStaleLockFiles(t *testing.T) {
 	}
 	<-e.Gone
 
-	stranger := exec.Command("sleep", "1000")
-	stranger.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if user := drivertest.User(t); user.Name != "" {
-		stranger.SysProcAttr.Credential = &syscall.Credential{Uid: user.UID, Gid: user.GID}
-	}
-	if err := stranger.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		stranger.Process.Kill()
-		stranger.Wait()
-	}()
+	stranger := startStranger(t)
 	h := d.tenant(tenant.ID)
 	for _, name := range []string{h.dataDir() + "/postmaster.pid", h.dir + "/.s.PGSQL.5432.lock"} {
 		b, err := os.ReadFile(name)

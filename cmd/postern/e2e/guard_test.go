@@ -23,7 +23,8 @@ for attempt in $(seq 100); do
 	pids=$(printf %s "$GUARDED" | grep -lsaF -f - /proc/[0-9]*/cmdline | tr -dc '0-9\n')
 	[ -z "$pids" ] && break
 	kill -$signal $pids
-	[ "$attempt" = 50 ] && signal=KILL
+	kill -CONT $pids # a frozen postmaster, which needs 5 s to end its children
+	[ "$attempt" = 80 ] && signal=KILL
 	sleep 0.1
 done
 rm -rf "$GUARDED" "$BUILT"

@@ -76,6 +76,7 @@ func endProcesses(t testing.TB, dir string) {
 	for pid, line := range processesOf(t, dir) {
 		t.Errorf("left behind: process %d: %s", pid, line)
 		_ = syscall.Kill(pid, syscall.SIGQUIT)
+		_ = syscall.Kill(pid, syscall.SIGCONT) // should it be frozen
 	}
 	eventually(t, "no process is left in "+dir, func() bool { return len(processesOf(t, dir)) == 0 })
 }

@@ -137,6 +137,7 @@ type detail struct {
 	Labels       map[string]any `json:"labels"`
 	Hostnames    []string       `json:"hostnames"`
 	Backend      map[string]any `json:"backend"`
+	Failure      string         `json:"failure"`
 }
 
 // detail asks what there is to tell; that wakes nobody.

@@ -41,10 +41,9 @@ type GateConfig struct {
 	// Admit, if set, is asked before an instance is started, and refuses it with an
 	// *UnreadyError; done is called when the start is over and Moved has been told.
 	Admit func(t *catalog.Tenant) (done func(), err error)
-	// Freeze, if set, is called before an instance is frozen: from then on this proxy
-	// uses none of its server connections of the tenant, which stay open, until Thaw.
-	// It returns the process ids of their backends, and is a *BusyError if one is in
-	// use, or was since the given time.
+	// Freeze, if set, is called before an instance is frozen: until Thaw this proxy uses
+	// none of its server connections of the tenant, which stay open. It returns their
+	// backends' process ids; a *BusyError if one is in use, or was since then.
 	Freeze func(t *catalog.Tenant, since time.Time) (backends []uint32, err error)
 	// Thaw, if set, is called when the instance goes on, or was not frozen after all.
 	Thaw func(t *catalog.Tenant)
@@ -52,9 +51,8 @@ type GateConfig struct {
 	Observe func(driver string, took time.Duration, err error)
 	// ObserveSuspend, if set, is told of every try to stop an instance that ran.
 	ObserveSuspend func(driver string, err error)
-	// Moved, if set, is told when a tenant is awake, or awake in another run, or thawed
-	// for somebody, and when it is no longer awake: of one tenant in order. It must not
-	// call the Gate.
+	// Moved, if set, is told when a tenant is awake, in another run, or thawed for
+	// somebody, and when it is no longer: of one tenant in order. It must not call the Gate.
 	Moved func(t *catalog.Tenant, awake bool)
 	// Log defaults to slog.Default.
 	Log *slog.Logger
@@ -369,18 +367,3 @@ func (g *Gate) driver(t *catalog.Tenant) (Driver, error) {
 	}
 	return d, nil
 }
-
-// UnreadyError is why a tenant's instance cannot be had now.
-type UnreadyError struct {
-	// Phase is what was going on: "waking", "backing off", "closing", …
-	Phase string
-	// RetryAfter is when another try may help, 0 if nobody knows.
-	RetryAfter time.Duration
-	// Err is the cause.
-	Err error
-}
-
-func (e *UnreadyError) Error() string { return fmt.Sprintf("%s: %v", e.Phase, e.Err) }
-
-// Unwrap returns the cause.
-func (e *UnreadyError) Unwrap() error { return e.Err }

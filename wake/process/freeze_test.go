@@ -242,6 +242,9 @@ func TestHalfFrozen(t *testing.T) {
 	if err := syscall.Kill(postmaster, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
+	for !strings.Contains(states(t, postmaster), "T") { // it takes a moment to heed it
+		continue
+	}
 	if again := rouse(t, d, tenant); again.Run != e.Run {
 		t.Errorf("run %s, was %s", again.Run, e.Run)
 	}

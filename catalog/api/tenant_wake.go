@@ -49,7 +49,9 @@ func (a *api) wakeTenant(ctx context.Context, in *TenantPath) (*actionOutput, er
 // known of the instance counts.
 func (a *api) awake(ctx context.Context, t *catalog.Tenant) *catalog.Tenant {
 	fresh, err := a.Store.Transition(ctx, t.ID, func(t *catalog.Tenant) error {
-		if t.State != catalog.Provisioning && t.State != catalog.Waking {
+		switch t.State {
+		case catalog.Provisioning, catalog.Waking, catalog.Frozen:
+		default:
 			return errSettled
 		}
 		t.State, t.Failure, t.LastActiveAt = catalog.Awake, "", time.Now()

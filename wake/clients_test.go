@@ -155,6 +155,13 @@ func (c *clients) thaw(t *catalog.Tenant) {
 	c.of(t.ID).frozen = false
 }
 
+// lendAgain is thaw where it may be another proxy that has thawed the tenant.
+func (c *clients) lendAgain(id catalog.TenantID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.of(id).frozen = false
+}
+
 // freezing is called when an instance is frozen.
 func (c *clients) freezing(id catalog.TenantID) {
 	c.mu.Lock()

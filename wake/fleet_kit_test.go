@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -49,6 +50,16 @@ func (d *locked) Suspend(ctx context.Context, t *catalog.Tenant, s Suspension) e
 	return d.instances.Suspend(ctx, t, s)
 }
 
+func (d *locked) Freeze(ctx context.Context, t *catalog.Tenant, f Freezing) error {
+	defer d.lock(t.ID)()
+	return d.instances.Freeze(ctx, t, f)
+}
+
+func (d *locked) Thaw(ctx context.Context, t *catalog.Tenant) error {
+	defer d.lock(t.ID)()
+	return d.instances.Thaw(ctx, t)
+}
+
 func (d *locked) Destroy(ctx context.Context, t *catalog.Tenant, purge bool) error {
 	defer d.lock(t.ID)()
 	return d.instances.Destroy(ctx, t, purge)
@@ -65,6 +76,9 @@ type fleet struct {
 	locked  *locked
 	proxies []*member
 	timeout time.Duration
+	// freezeAfter is that of all proxies that join.
+	freezeAfter time.Duration
+	frozen      atomic.Int64 // how often something was frozen
 }
 
 // member is one proxy of a fleet.
@@ -99,7 +113,7 @@ func newFleet(t *testing.T, timeout time.Duration) *fleet {
 		store: &slowStore{Store: memstore.New(), history: make(map[catalog.TenantID][]string)},
 	}}
 	f.locked = &locked{instances: f.driver, locks: make(map[catalog.TenantID]chan struct{})}
-	f.driver.enclose = f.stopping
+	f.driver.enclose, f.driver.freezing = f.stopping, f.freezing
 	return f
 }
 
@@ -122,6 +136,8 @@ func (f *fleet) join() *member {
 		ReleaseIdle: func(ctx context.Context, t *catalog.Tenant, since time.Time) error {
 			return p.clients.releaseIdle(ctx, t, since)
 		},
+		Freeze: func(t *catalog.Tenant, since time.Time) ([]uint32, error) { return p.clients.freeze(t, since) },
+		Thaw:   func(t *catalog.Tenant) { p.clients.lendAgain(t.ID) },
 		Moved: func(t *catalog.Tenant, awake bool) {
 			p.clients.moved(t, awake)
 			p.suspender.Moved(t, awake)
@@ -130,7 +146,7 @@ func (f *fleet) join() *member {
 	p.world = &world{Gate: gate, t: f.t, store: f.store, driver: f.driver}
 	p.clients = newClients(p.world)
 	p.clients.gate, p.clients.least = gate, f.timeout
-	p.suspender = NewSuspender(SuspenderConfig{Gate: gate, Clients: p.clients, Settings: SuspenderSettings{IdleTimeout: f.timeout}, Log: log})
+	p.suspender = NewSuspender(SuspenderConfig{Gate: gate, Clients: p.clients, Settings: SuspenderSettings{IdleTimeout: f.timeout, FreezeAfter: f.freezeAfter}, Log: log})
 	ctx, cancel := context.WithCancel(f.t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { joined.Run(ctx) })
@@ -176,6 +192,20 @@ func (f *fleet) stopping(id catalog.TenantID, stop func()) {
 		}
 	}
 	stop()
+}
+
+// freezing is called when an instance is frozen: no proxy may use it, but what one
+// keeps back.
+func (f *fleet) freezing(id catalog.TenantID) {
+	for _, p := range f.proxies {
+		p.clients.mu.Lock()
+		c := p.clients.of(id)
+		if !p.dead && (c.working+c.alone > 0 || c.idle > 0 && !c.frozen) {
+			f.t.Errorf("%s is frozen though %s uses it: %+v", id, p.Boot(), c)
+		}
+		p.clients.mu.Unlock()
+	}
+	f.frozen.Add(1)
 }
 
 // works has a client of p work for so long, in the background; done is closed then.

@@ -209,16 +209,25 @@ func TestNoWatchIsLeft(t *testing.T) {
 func TestFleetStorm(t *testing.T) {
 	t.Parallel()
 	seed := stormSeed(t)
+	var frozen int64
 	for n := range uint64(40) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, n))
 			f := newFleet(t, time.Second+time.Duration(random.IntN(2000))*time.Millisecond)
 			defer f.close()
+			if random.IntN(2) == 0 {
+				f.timeout += time.Second
+				f.freezeAfter = time.Second
+			}
 			f.rage(random)
+			frozen += f.frozen.Load()
 		})
 		if t.Failed() {
 			t.Fatalf("in storm %d", n)
 		}
+	}
+	if frozen == 0 {
+		t.Error("nothing was ever frozen")
 	}
 }
 
@@ -290,4 +299,46 @@ func (p *member) isDead() bool {
 	p.clients.mu.Lock()
 	defer p.clients.mu.Unlock()
 	return p.dead
+}
+
+// What another proxy uses is not frozen, even if that comes when the freeze has begun;
+// what is frozen another proxy thaws.
+func TestD8FrozenIsThawedElsewhere(t *testing.T) {
+	proxies(t, func(t *testing.T, f *fleet, a, b *member) {
+		<-a.works(time.Second)
+		freeze := func() error { return a.FreezeIdle(t.Context(), a.record("acme"), time.Now()) }
+		working := b.works(10 * time.Second)
+		if err := freeze(); len(obstacles(err)) != 1 || f.driver.frozen("acme") {
+			t.Errorf("frozen under another proxy: %v", err)
+		}
+		<-working
+		time.Sleep(2 * f.timeout) // all let go of it
+		f.runs(false)
+
+		<-a.works(time.Second)
+		f.driver.slow("freeze", time.Second)
+		done := make(chan error, 1)
+		go func() { done <- freeze() }()
+		time.Sleep(500 * time.Millisecond) // the freeze is filed, and not done
+		f.state("acme", catalog.Frozen)
+		<-b.works(time.Second)
+		if err := <-done; len(obstacles(err)) != 1 || f.driver.frozen("acme") {
+			t.Errorf("frozen under another proxy: %v", err)
+		}
+		f.state("acme", catalog.Awake)
+		time.Sleep(2 * f.timeout)
+		f.runs(false)
+
+		<-a.works(time.Second)
+		first := f.driver.run("acme")
+		if err := freeze(); err != nil || !f.driver.frozen("acme") {
+			t.Fatalf("not frozen: %v", err)
+		}
+		<-b.works(time.Second)
+		<-a.works(time.Second)
+		if got := f.driver.run("acme"); got != first || f.driver.frozen("acme") {
+			t.Errorf("it runs as %s, before as %s", got, first)
+		}
+		f.state("acme", catalog.Awake)
+	})
 }

@@ -159,6 +159,14 @@ func (d *instances) Freeze(ctx context.Context, t *catalog.Tenant, f Freezing) e
 	case i.client, isClosed(f.Wanted):
 		return &BusyError{Because: []string{"a client"}}
 	}
+	if f.Unheld != nil {
+		d.mu.Unlock()
+		err := f.Unheld(ctx)
+		d.mu.Lock()
+		if err != nil {
+			return err
+		}
+	}
 	if d.freezing != nil {
 		d.mu.Unlock()
 		d.freezing(t.ID)

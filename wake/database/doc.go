@@ -8,7 +8,8 @@
 // tenant; that there are others, and how many, everybody can see. A tenant here has
 // no server settings of its own and no log.
 //
-// Files tell which tenants there are, so that it is known while the instance sleeps. One Postern at a time works on a data directory.
+// Files tell which tenants there are and which are awake, so that it is known while
+// the instance sleeps, and to all proxies of the machine that share the directory.
 //
 //	<data-dir>/tenants/postern/           the instance, as the process driver keeps it
 //	<data-dir>/databases/making/<uid>     a tenant that is being made

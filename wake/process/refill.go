@@ -21,10 +21,13 @@ const refillEvery = time.Minute
 // Run keeps Config.Prepared clones of each template ready until ctx ends, so
 // that Provision only has to move one: after the start, after each tenant that
 // was made, and from time to time. It makes no template; the first tenant of a
-// version does. What an earlier run left half-made, or is of no use any more, it
-// removes. Nothing is made where the file system has less than 1 GiB or 5 % free.
+// version does. What an earlier run left half-made, tenants too, or is of no use any
+// more, it removes. Nothing is made where the file system has less than 1 GiB or 5 % free.
 // It fails never; what goes wrong is logged. Call it once.
 func (d *Driver) Run(ctx context.Context) error {
+	if err := d.clearRemains(ctx); err != nil && ctx.Err() == nil {
+		d.config.Log.Warn("cannot remove what an earlier run left half-made", "error", err)
+	}
 	ticker := time.NewTicker(refillEvery)
 	defer ticker.Stop()
 	told := ""

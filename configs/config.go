@@ -217,8 +217,18 @@ type Wake struct {
 	// MaxPinIdle is how long an idle client may keep its tenant awake by state
 	// that pins it, before its session ends; 0 = unlimited. Default: 0.
 	MaxPinIdle Duration `toml:"max_pin_idle" live:"true"`
-	// ProvisionUnknown makes a tenant at its first login. Default: false.
-	ProvisionUnknown bool `toml:"provision_unknown" later:"true"`
+	// ProvisionUnknown makes a tenant that does not exist when a client names it and
+	// proves to be its role app by the password of ProvisionUnknownVerifier; the
+	// tenant is as of `postern tenant create`, and keeps that password. Nobody else
+	// can make one. Default: false.
+	ProvisionUnknown bool `toml:"provision_unknown" live:"true"`
+	// ProvisionUnknownVerifier is the verifier of that password, "SCRAM-SHA-256$…".
+	// Its salt shows to whoever asks for such a tenant, so that strangers can tell
+	// those tenants, and those that do not exist, from others. Default: "".
+	ProvisionUnknownVerifier string `toml:"provision_unknown_verifier" secret:"true" live:"true"`
+	// ProvisionUnknownRate is how many tenants may be made so in one minute, by this
+	// proxy; 0 = unlimited. Default: 10.
+	ProvisionUnknownRate int `toml:"provision_unknown_rate" live:"true"`
 	// IgnoreApplicationNames are those of clients, such as a monitor's, whose
 	// statements are no work: they keep no tenant awake, and fail while it sleeps.
 	// Default: none.

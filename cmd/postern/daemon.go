@@ -118,6 +118,10 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 		all["database"] = d.database
 		d.closers = append(d.closers, d.database.Close)
 	}
+	newcomers, err := d.newcomers(config)
+	if err != nil {
+		return nil, err
+	}
 	d.gate = wake.NewGate(wake.GateConfig{
 		Store:         store,
 		Drivers:       all,
@@ -154,6 +158,7 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 		Greetings: store,
 		Gate:      d.gate,
 		Roles:     d.tenants,
+		Newcomers: newcomers,
 		Secret:    secret,
 		Fleet:     d.proxyFleet(),
 		Loop:      loop,

@@ -175,3 +175,32 @@ func TestProvisionKilled(t *testing.T) {
 	}
 	t.Logf("seed %d: of %d, %d were made in spite of it", seed, count, whole)
 }
+
+// TestProvisionUnknown: with the rule on, a client that has its password makes the
+// tenant that it names. Nobody else does.
+func TestProvisionUnknown(t *testing.T) {
+	t.Parallel()
+	d := startDev(t, daemonConfig{Env: []string{
+		"POSTERN_WAKE_PROVISION_UNKNOWN=true",
+		"POSTERN_WAKE_PROVISION_UNKNOWN_VERIFIER=" + auth.NewVerifier("the rule's").String(),
+		"POSTERN_WAKE_PROVISION_UNKNOWN_RATE=1",
+	}})
+	a := &tenant{daemon: d, id: "fresh", password: "the rule's"}
+	for role, password := range map[string]string{"app": "wrong", "postgres": "the rule's"} {
+		if code := tryLogin(t, a, role, password); code != "28P01" {
+			t.Errorf("%s: %s", role, code)
+		}
+	}
+	if r := d.cli(t, "tenant", "get", "fresh"); r.code != 3 {
+		t.Errorf("a stranger has made a tenant: exit code %d, %s", r.code, r.stdout)
+	}
+	a.exec(t, "create table kept (i int)")
+	a.suspend(t)
+	if rows := a.text(t, "select count(*) from kept"); rows != "0" {
+		t.Errorf("after a wake: %s", rows)
+	}
+	second := &tenant{daemon: d, id: "second", password: "the rule's"}
+	if code := tryLogin(t, second, "app", second.password); code != "53400" {
+		t.Errorf("one more in this minute: %s", code)
+	}
+}

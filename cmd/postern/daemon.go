@@ -143,6 +143,8 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 	d.closers = append(d.closers, d.gate.Close)
 	d.tenants = &superuser.Tenants{Gate: d.gate, Store: store, Changed: d.cache.Invalidate, Log: log}
 	d.closers = append(d.closers, d.tenants.Close)
+	background := newBackground()
+	d.closers = append(d.closers, background.close)
 	loop, err := newLoop(config.Pool.Engine)
 	if err != nil {
 		return nil, err
@@ -182,6 +184,8 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 		Databases:     d.tenants,
 		Mover:         mover{d.gate, d.proxy, transfers},
 		Sessions:      sessions{d.proxy, d.suspender},
+		Operations:    store,
+		Background:    background.do,
 		NewCredential: newCredential,
 		URL:           d.url,
 		Drivers:       drivers.names(d.process != nil),

@@ -250,8 +250,9 @@ type Process struct {
 	// Prepared is how many cloned data directories lie ready for new tenants, of
 	// each PostgreSQL version that tenants were made of; 0 = none. Default: 2.
 	Prepared int `toml:"prepared"`
-	// Spares is how many of them run already. Default: 0.
-	Spares int `toml:"spares" later:"true"`
+	// Spares is how many instances of each such version run, besides, for new tenants
+	// that have no server settings of their own: about 8 MB of memory each. Default: 0.
+	Spares int `toml:"spares"`
 	// UIDBase, if not 0, gives each tenant a user id of its own from this one on
 	// (as root only). Default: 0.
 	UIDBase int `toml:"uid_base" later:"true"`

@@ -182,11 +182,11 @@ func TestSettingsAreSound(t *testing.T) {
 
 func TestNotYet(t *testing.T) {
 	t.Parallel()
-	c, err := Load("", []string{"POSTERN_LISTEN_PROXY_PROTOCOL_FROM=10.0.0.1", "POSTERN_WAKE_TIMEOUT=1s", "POSTERN_WAKE_PROCESS_SPARES=1"}, nil)
+	c, err := Load("", []string{"POSTERN_LISTEN_PROXY_PROTOCOL_FROM=10.0.0.1", "POSTERN_WAKE_TIMEOUT=1s", "POSTERN_WAKE_PROCESS_UID_BASE=1"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(c.NotYet()); got != "[listen.proxy_protocol_from wake.process.spares]" {
+	if got := fmt.Sprint(c.NotYet()); got != "[listen.proxy_protocol_from wake.process.uid_base]" {
 		t.Errorf("got %s", got)
 	}
 }

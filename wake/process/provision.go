@@ -15,7 +15,7 @@ import (
 )
 
 // Provision makes the tenant's instance from the template of its version, or
-// from a clone of it that lies ready, with a system identifier of its own and
+// from a clone of it that runs or lies ready, with a system identifier of its own and
 // the roles and databases of the record, and leaves it running. What a broken-off
 // attempt left is removed first. All of it is on disk when Provision returns.
 func (d *Driver) Provision(ctx context.Context, t *catalog.Tenant) error {
@@ -70,7 +70,7 @@ func (d *Driver) provision(ctx context.Context, t *catalog.Tenant, h home, fill 
 			d.abandon(t, h)
 		}
 	}()
-	sync, err := d.fill(ctx, h, installation.Major, template)
+	sync, err := d.fill(ctx, t, h, installation.Major, template)
 	if err != nil {
 		return err
 	}
@@ -110,11 +110,17 @@ func (d *Driver) abandon(t *catalog.Tenant, h home) {
 // can take.
 const abandonTimeout = 2 * immediateTimeout
 
-// fill makes the home's data directory: a prepared one is moved there, or the
-// template is cloned. What it returns puts that on disk, but for the entry in
-// the home, which finish puts there.
-func (d *Driver) fill(ctx context.Context, h home, major int, template string) (sync func() error, err error) {
-	moved, err := d.takePrepared(h, major, template)
+// fill makes the home's data directory: that of a running spare or a prepared one is
+// moved there, or the template is cloned. What it returns puts that on disk, but for
+// the entry in the home, which finish puts there.
+func (d *Driver) fill(ctx context.Context, t *catalog.Tenant, h home, major int, template string) (sync func() error, err error) {
+	moved, err := d.takeSpare(t, h, major, template)
+	if err != nil {
+		return nil, err
+	}
+	if !moved {
+		moved, err = d.takePrepared(h, major, template)
+	}
 	if err != nil {
 		d.config.Log.Warn("cannot take a prepared data directory; cloning the template", "error", err)
 	}

@@ -204,3 +204,45 @@ func TestProvisionUnknown(t *testing.T) {
 		t.Errorf("one more in this minute: %s", code)
 	}
 }
+
+// spares are the postmasters of dev that are nobody's yet.
+func (d *daemon) spares(t testing.TB) map[int]bool {
+	t.Helper()
+	found := map[int]bool{}
+	running := postgresOf(t, filepath.Join(d.dataDir, "spares"))
+	for pid := range running {
+		if _, child := running[parentOf(pid)]; !child {
+			found[pid] = true
+		}
+	}
+	return found
+}
+
+// TestSpares: a new tenant gets an instance that runs already. Neither a crash nor
+// the end of Postern leaves one behind.
+func TestSpares(t *testing.T) {
+	t.Parallel()
+	d := startDev(t, daemonConfig{Env: []string{"POSTERN_WAKE_PROCESS_SPARES=2"}})
+	var running map[int]bool
+	ready := func() bool {
+		running = d.spares(t)
+		return len(running) == 2
+	}
+	eventually(t, "spares run", ready)
+	a := d.createTenant(t, "acme")
+	if !running[a.pid(t)] {
+		t.Errorf("the tenant has the postmaster %d, spares were %v", a.pid(t), running)
+	}
+	a.exec(t, "create table kept (i int)")
+	d.kill9(t)
+	d.start(t)
+	if rows := a.text(t, "select count(*) from kept"); rows != "0" {
+		t.Errorf("after a crash: %s", rows)
+	}
+	a.suspend(t)
+	a.mustSleep(t, "a suspend")
+	if rows := a.text(t, "select count(*) from kept"); rows != "0" {
+		t.Errorf("after a wake: %s", rows)
+	}
+	eventually(t, "spares run again", ready)
+}

@@ -79,7 +79,11 @@ func (d *Driver) provision(ctx context.Context, t *catalog.Tenant, h home, fill 
 	work, ctx := errgroup.WithContext(ctx)
 	work.Go(sync)
 	work.Go(func() error {
-		i, err := h.run(ctx, h.cluster(installation), conf(installation.Major, d.config.Settings, t.Postgres))
+		c := h.cluster(installation)
+		i, err := c.Running(ctx) // a spare, which has answered before
+		if err == nil && i == nil {
+			i, err = h.run(ctx, c, conf(installation.Major, d.config.Settings, t.Postgres))
+		}
 		if err != nil {
 			return err
 		}

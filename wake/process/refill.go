@@ -18,9 +18,13 @@ import (
 // the disk has room again.
 const refillEvery = time.Minute
 
+// refillPause is how long nobody must have made a tenant before it is refilled, so
+// that those who make some one after another do not wait for the disk meanwhile.
+const refillPause = time.Second
+
 // Run keeps Config.Prepared clones of each template ready until ctx ends, so
 // that Provision only has to move one, and Config.Spares running, so that it only
-// has to make the roles: after the start, after each tenant that
+// has to make the roles: after the start, a second after the last tenant that
 // was made, and from time to time. It makes no template; the first tenant of a
 // version does. What an earlier run left half-made, tenants too, or is of no use any
 // more, it removes. Nothing is made where the file system has less than 1 GiB or 5 % free.
@@ -31,8 +35,19 @@ func (d *Driver) Run(ctx context.Context) error {
 	}
 	ticker := time.NewTicker(refillEvery)
 	defer ticker.Stop()
+	quiet := time.NewTimer(0)
+	defer quiet.Stop()
 	told := ""
 	for {
+		select {
+		case <-d.provisioned:
+			quiet.Reset(refillPause)
+			continue
+		case <-quiet.C:
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
 		err := d.refill(ctx)
 		if ctx.Err() != nil {
 			return nil
@@ -40,14 +55,8 @@ func (d *Driver) Run(ctx context.Context) error {
 		if text := fmt.Sprint(err); text != told { // once, not every minute
 			told = text
 			if err != nil {
-				d.config.Log.Warn("cannot keep prepared data directories ready; new tenants take longer", "error", err)
+				d.config.Log.Warn("cannot keep instances ready for new tenants, who take longer", "error", err)
 			}
-		}
-		select {
-		case <-d.provisioned:
-		case <-ticker.C:
-		case <-ctx.Done():
-			return nil
 		}
 	}
 }

@@ -15,6 +15,8 @@ var (
 	// ErrConflict: the tenant is not in the version or generation that the
 	// caller had seen.
 	ErrConflict = errors.New("tenant was changed by somebody else")
+	// ErrNoOperation: there is no such operation, or no longer.
+	ErrNoOperation = errors.New("operation not found")
 	// ErrUnavailable: the store cannot be reached now; asking again may help.
 	ErrUnavailable = errors.New("catalog unavailable")
 )

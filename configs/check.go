@@ -30,6 +30,8 @@ func (c Config) check() iter.Seq2[string, error] {
 			{"auth.stats_users", checkEach(slices.Sorted(maps.Keys(c.Auth.StatsUsers)), checkVerifier(c.Auth.StatsUsers))},
 			{"wake.idle_timeout", checkIdleTimeout(c.Wake.IdleTimeout)},
 			{"wake.process.freeze_after", checkIdleTimeout(c.Wake.Process.FreezeAfter)},
+			{"wake.provision_unknown", checkNewcomers(c.Wake)},
+			{"wake.provision_unknown_verifier", checkVerifierOrNone(c.Wake.ProvisionUnknownVerifier)},
 			{"http.listen", checkAddress(c.HTTP.Listen)},
 		} {
 			if problem.err != nil && !yield(problem.key, problem.err) {
@@ -125,6 +127,21 @@ func checkSeparator(separator string) error {
 func checkIdleTimeout(d Duration) error {
 	if d > 0 && d < seconds(1) {
 		return fmt.Errorf("must be at least 1s, or 0 for never, not %v", d)
+	}
+	return nil
+}
+
+// checkNewcomers: without a verifier nobody could prove to be a newcomer.
+func checkNewcomers(w Wake) error {
+	if w.ProvisionUnknown && w.ProvisionUnknownVerifier == "" {
+		return errors.New("true needs wake.provision_unknown_verifier")
+	}
+	return nil
+}
+
+func checkVerifierOrNone(verifier string) error {
+	if verifier != "" && !strings.HasPrefix(verifier, "SCRAM-SHA-256$") {
+		return errors.New(`must be a verifier, "SCRAM-SHA-256$…", as in pg_authid.rolpassword`)
 	}
 	return nil
 }

@@ -218,8 +218,18 @@ type Wake struct {
 	// MaxPinIdle is how long an idle client may keep its tenant awake by state
 	// that pins it, before its session ends; 0 = unlimited. Default: 0.
 	MaxPinIdle Duration `toml:"max_pin_idle" live:"true"`
-	// ProvisionUnknown makes a tenant at its first login. Default: false.
-	ProvisionUnknown bool `toml:"provision_unknown" later:"true"`
+	// ProvisionUnknown makes a tenant that does not exist when a client names it and
+	// proves to be its role app by the password of ProvisionUnknownVerifier; the
+	// tenant is as of `postern tenant create`, and keeps that password. Nobody else
+	// can make one. Default: false.
+	ProvisionUnknown bool `toml:"provision_unknown" live:"true"`
+	// ProvisionUnknownVerifier is the verifier of that password, "SCRAM-SHA-256$…".
+	// Its salt shows to whoever asks for such a tenant, so that strangers can tell
+	// those tenants, and those that do not exist, from others. Default: "".
+	ProvisionUnknownVerifier string `toml:"provision_unknown_verifier" secret:"true" live:"true"`
+	// ProvisionUnknownRate is how many tenants may be made so in one minute, by this
+	// proxy; 0 = unlimited. Default: 10.
+	ProvisionUnknownRate int `toml:"provision_unknown_rate" live:"true"`
 	// IgnoreApplicationNames are those of clients, such as a monitor's, whose
 	// statements are no work: they keep no tenant awake, and fail while it sleeps.
 	// Default: none.
@@ -244,8 +254,9 @@ type Process struct {
 	// Prepared is how many cloned data directories lie ready for new tenants, of
 	// each PostgreSQL version that tenants were made of; 0 = none. Default: 2.
 	Prepared int `toml:"prepared"`
-	// Spares is how many of them run already. Default: 0.
-	Spares int `toml:"spares" later:"true"`
+	// Spares is how many instances of each such version run, besides, for new tenants
+	// that have no server settings of their own: about 8 MB of memory each. Default: 0.
+	Spares int `toml:"spares"`
 	// UIDBase, if not 0, gives each tenant a user id of its own from this one on
 	// (as root only). Default: 0.
 	UIDBase int `toml:"uid_base" later:"true"`

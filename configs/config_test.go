@@ -59,6 +59,8 @@ wake.max_concurrent = 0
 wake.max_awake = 0
 wake.max_pin_idle = "0s"
 wake.provision_unknown = false
+wake.provision_unknown_verifier = ""
+wake.provision_unknown_rate = 10
 wake.ignore_application_names = []
 wake.process.data_dir = ""
 wake.process.pg_user = "postgres"
@@ -180,11 +182,11 @@ func TestSettingsAreSound(t *testing.T) {
 
 func TestNotYet(t *testing.T) {
 	t.Parallel()
-	c, err := Load("", []string{"POSTERN_LISTEN_PROXY_PROTOCOL_FROM=10.0.0.1", "POSTERN_WAKE_TIMEOUT=1s", "POSTERN_WAKE_PROCESS_SPARES=1"}, nil)
+	c, err := Load("", []string{"POSTERN_LISTEN_PROXY_PROTOCOL_FROM=10.0.0.1", "POSTERN_WAKE_TIMEOUT=1s", "POSTERN_WAKE_PROCESS_UID_BASE=1"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(c.NotYet()); got != "[listen.proxy_protocol_from wake.process.spares]" {
+	if got := fmt.Sprint(c.NotYet()); got != "[listen.proxy_protocol_from wake.process.uid_base]" {
 		t.Errorf("got %s", got)
 	}
 }

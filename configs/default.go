@@ -32,6 +32,8 @@ func Default() Config {
 		Wake: Wake{
 			IdleTimeout: minutes(5),
 			Timeout:     seconds(30),
+
+			ProvisionUnknownRate: 10,
 			Process: Process{
 				PGUser:      "postgres",
 				Prepared:    2,

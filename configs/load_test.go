@@ -164,6 +164,8 @@ domains = ["*.db.example.com"]
 separator = "-"
 [auth]
 stats_users.bob = "hunter2"
+[wake]
+provision_unknown = true
 [http]
 listen = "127.0.0.1:70000"
 `,
@@ -173,7 +175,8 @@ FILE:6: tls.certificates: each needs cert = "…" and key = "…"
 FILE:8: router.domains: "*.db.example.com" is a pattern; write the domain alone, "db.example.com"
 FILE:9: router.separator: "-" must not be empty nor hold what a tenant's id may hold: letters, digits, '-'
 FILE:11: auth.stats_users: the value of "bob" must be a verifier, "SCRAM-SHA-256$…", as in pg_authid.rolpassword
-FILE:13: http.listen: port "70000" is not in 0 to 65535`},
+FILE:13: wake.provision_unknown: true needs wake.provision_unknown_verifier
+FILE:15: http.listen: port "70000" is not in 0 to 65535`},
 		{name: "environment", env: []string{
 			"POSTERN_CATALOG_URL=a", "POSTERN_CATALOG_URL_FILE=b",
 			"POSTERN_AUTH_ADMIN_USERS_FILE=testdata/absent",

@@ -12,14 +12,21 @@ import (
 
 // authenticate lets the client prove its role against the catalog's verifier. A
 // tenant or role that does not exist, or may not log in, is answered by the same
-// exchange and the same error as a wrong password, and nothing is woken.
+// exchange and the same error as a wrong password, and nothing is woken. Only where
+// there is a rule for tenants that do not exist, one is made for who proves itself.
 func (s *session) authenticate() error {
 	t, err := s.lookUp()
 	if err != nil {
 		return err
 	}
 	s.enter(authenticating)
-	if t == nil && s.server.settings().ShowUnknownTenants {
+	verifier, isNew := auth.Verifier{}, false
+	if t == nil {
+		verifier, isNew = s.newcomer()
+	} else if t.Deleted() {
+		t = nil
+	}
+	if t == nil && !isNew && s.server.settings().ShowUnknownTenants {
 		return &wire.Error{
 			Code:    wire.InvalidCatalogName,
 			Message: fmt.Sprintf("tenant %q does not exist", s.identity.Tenant),
@@ -27,9 +34,10 @@ func (s *session) authenticate() error {
 			Kind:    "unknown_tenant",
 		}
 	}
-	verifier, err := s.verifier(t)
-	if err != nil {
-		return err
+	if !isNew {
+		if verifier, err = s.verifier(t); err != nil {
+			return err
+		}
 	}
 	proof, err := auth.Authenticate(s.conn, auth.Request{
 		User:           s.opening.Startup.User,
@@ -45,6 +53,11 @@ func (s *session) authenticate() error {
 			}
 		}
 		return err
+	}
+	if isNew {
+		if t, err = s.settle(verifier); err != nil {
+			return err
+		}
 	}
 	s.unsent = proof.Final
 	s.tenant, s.keys = t, auth.LoginKeys{ClientKey: proof.ClientKey, Verifier: verifier}

@@ -59,6 +59,9 @@ type Config struct {
 	Gate      Gate
 	Roles     Roles
 
+	// Newcomers makes tenants that do not exist for clients that prove themselves by
+	// Settings.NewcomerVerifier; nil makes none.
+	Newcomers Newcomers
 	// Secret is the fleet's: mock salts and the check of cancel keys are derived
 	// from it (auth.secret_file). 32 bytes or more.
 	Secret []byte

@@ -28,12 +28,12 @@ func (s *session) identify() error {
 	return nil
 }
 
-// lookUp finds the tenant's record, nil if there is none that may log in.
+// lookUp finds the tenant's record, a deleted one too; nil if there is none.
 func (s *session) lookUp() (*catalog.Tenant, error) {
 	s.enter(lookingUp)
 	t, err := s.server.config.Catalog.Lookup(s.ctx, s.identity.Tenant)
 	switch {
-	case errors.Is(err, catalog.ErrNotFound) || err == nil && t.Deleted():
+	case errors.Is(err, catalog.ErrNotFound):
 		return nil, nil
 	case err != nil:
 		return nil, unreachableCatalog(err)

@@ -28,6 +28,7 @@ type Server struct {
 	pools     *pool.Group
 	waits     sync.Pool // of *queued
 	accounts  accounts
+	newcomers turnstile
 	numbers   atomic.Uint64 // of sessions, the last that was given
 	// activeServers counts server connections that a client has of the pools.
 	activeServers prometheus.Gauge

@@ -18,6 +18,11 @@ type Settings struct {
 	// ShowUnknownTenants answers 3D000 to a tenant that does not exist, instead
 	// of letting it look like a wrong password (auth.hide_unknown_tenants = false).
 	ShowUnknownTenants bool
+	// NewcomerVerifier, if set, is by what a client that names a tenant which does
+	// not exist, as its role app, can have it made (wake.provision_unknown_verifier).
+	NewcomerVerifier string
+	// NewcomersPerMinute bounds that; 0 is no bound (wake.provision_unknown_rate).
+	NewcomersPerMinute int
 	// MaxClients bounds client connections; 0 means 10,000, PgBouncer's
 	// max_client_conn by name and meaning.
 	MaxClients int

@@ -8,7 +8,7 @@ import (
 )
 
 // unsettled are the states that a proxy which died may have left behind.
-var unsettled = []catalog.State{catalog.Awake, catalog.Waking, catalog.Suspending, catalog.Frozen}
+var unsettled = []catalog.State{catalog.Provisioning, catalog.Awake, catalog.Waking, catalog.Suspending, catalog.Frozen}
 
 // Adopt puts the record straight after a restart, of this proxy or of another that has
 // not come back: every tenant whose state says that something runs or is under way,

@@ -56,6 +56,10 @@ func (g *Gate) holdAndStart(ctx context.Context, operation *operation, t *catalo
 			case catalog.Provisioning, catalog.Paused, catalog.Deleting:
 				return errUnchanged // these say more, and may have come since
 			}
+			if unmade(t) {
+				t.State, t.Failure = catalog.Provisioning, ""
+				return nil
+			}
 			t.State, t.Owner, t.Deadline = catalog.Waking, g.config.Owner, time.Now().Add(g.config.Timeout)
 			return nil
 		})
@@ -64,8 +68,8 @@ func (g *Gate) holdAndStart(ctx context.Context, operation *operation, t *catalo
 	return endpoint, recorded, err
 }
 
-// start takes a slot and calls the driver; a tenant whose making was broken off
-// is made first.
+// start takes a slot and calls the driver; a tenant that has no instance yet gets
+// one first.
 func (g *Gate) start(ctx context.Context, operation *operation, t *catalog.Tenant) (Endpoint, error) {
 	driver, err := g.driver(t)
 	if err != nil {
@@ -78,41 +82,12 @@ func (g *Gate) start(ctx context.Context, operation *operation, t *catalog.Tenan
 	began := time.Now()
 	endpoint, err := driver.Wake(ctx, t)
 	if errors.Is(err, ErrNotProvisioned) && driver.Capabilities().Provision {
-		endpoint, err = g.provision(ctx, operation, driver, t)
+		endpoint, err = g.provision(operation, driver, t)
 	}
 	if g.config.Observe != nil {
 		g.config.Observe(t.Driver, time.Since(began), err)
 	}
 	return endpoint, err
-}
-
-// provision makes the instance of a tenant that has none yet. Only a record that
-// still says Provisioning, freshly read, allows it: a data directory that has
-// vanished must not be replaced by an empty one. One that another proxy has moved is
-// at another driver.
-func (g *Gate) provision(ctx context.Context, operation *operation, driver Driver, t *catalog.Tenant) (Endpoint, error) {
-	was := t.Driver
-	t, err := g.config.Store.Lookup(ctx, t.ID)
-	if err != nil {
-		return Endpoint{}, err
-	}
-	if t.Driver != was {
-		operation.tenant = t
-		if driver, err = g.driver(t); err != nil {
-			return Endpoint{}, err
-		}
-		return driver.Wake(ctx, t)
-	}
-	if t.State != catalog.Provisioning {
-		return Endpoint{}, &FailedError{
-			Reason: "the tenant's data is gone",
-			Hint:   "Restore its data directory, or delete the tenant.",
-		}
-	}
-	if err := driver.Provision(ctx, t); err != nil {
-		return Endpoint{}, err
-	}
-	return driver.Wake(ctx, t)
 }
 
 // Suspend stops t's instance when its work is done, or at once if force. It
@@ -292,7 +267,9 @@ func (g *Gate) recordOutcome(id catalog.TenantID, err error, filed *catalog.Tena
 			t.State, t.LastActiveAt = catalog.Awake, time.Now()
 		case errors.As(err, &failed):
 			t.State, t.Failure = catalog.Failed, failed.Text()
-		case t.State != catalog.Provisioning:
+		case unmade(t):
+			t.State = catalog.Provisioning // the next who asks for it tries again
+		default:
 			t.State = catalog.Asleep
 		}
 		return nil

@@ -245,6 +245,54 @@ func TestProvision(t *testing.T) {
 	})
 }
 
+// A making that failed for good is tried again by whoever asks next: the operator
+// has mended what was wrong, perhaps. The reason stays what it was.
+func TestProvisionAfterFailure(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, w *world) {
+		w.tenant("fresh", catalog.Provisioning)
+		failure := &FailedError{Reason: "PostgreSQL 99 is not installed"}
+		w.driver.failNext("provision", failure, failure, errors.New("broken"))
+		for n := range 2 {
+			_, err := w.Ready(t.Context(), w.record("fresh"))
+			if unready(t, err, "waking"); !errors.Is(err, failure) {
+				t.Error(err)
+			}
+			w.state("fresh", catalog.Failed)
+			if got := w.record("fresh").Failure; got != failure.Reason {
+				t.Errorf("failure %d: %q", n+1, got)
+			}
+			time.Sleep(time.Minute)
+		}
+		_, err := w.Ready(t.Context(), w.record("fresh"))
+		unready(t, err, "waking")
+		w.state("fresh", catalog.Provisioning)
+		time.Sleep(time.Minute)
+		w.rouse("fresh")
+		w.state("fresh", catalog.Awake)
+		if got := w.record("fresh").Failure; got != "" {
+			t.Errorf("failure %q", got)
+		}
+	})
+}
+
+// Whoever waits is patient for as long as for any wake; the making goes on, and the
+// next finds it done.
+func TestSlowProvision(t *testing.T) {
+	bubble(t, func(c *GateConfig) { c.Timeout = time.Second }, func(t *testing.T, w *world) {
+		w.tenant("fresh", catalog.Provisioning)
+		w.driver.slow("provision", time.Minute)
+		patience, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := w.Ready(patience, w.record("fresh"))
+		unready(t, err, "waking")
+		w.rouse("fresh")
+		if got := w.driver.called(); got != "wake fresh, provision fresh, wake fresh" {
+			t.Errorf("calls: %s", got)
+		}
+		w.state("fresh", catalog.Awake)
+	})
+}
+
 func TestClose(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, w *world) {
 		w.driver.take["wake"] = time.Hour

@@ -140,11 +140,14 @@ func (s *Suspender) try(ctx context.Context, a idleTenant) {
 	}
 }
 
-// comers reports whether a tenant is in use since it was found to be idle, and when
-// it was last, which is now if it is still.
+// comers reports whether a tenant is in use since it was found to be idle, or has
+// slept and been woken, and when it was last, which is now if it is still.
 func (s *Suspender) comers(a idleTenant) (since time.Time, came bool) {
 	use, since := s.use(a.awakeTenant)
-	if use.Working {
+	s.mu.Lock()
+	another := s.tenants[a.tenant.UID] != a.awakeTenant
+	s.mu.Unlock()
+	if use.Working || another {
 		return time.Now(), true
 	}
 	return since, since.After(a.idleSince)

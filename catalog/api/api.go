@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"time"
@@ -25,6 +26,12 @@ type Config struct {
 	Mover Mover
 	// Sessions are the connected clients. Default: there are none.
 	Sessions Sessions
+
+	// Operations keeps the records of work that is not waited for, and Background does
+	// such work beside the answers, under a context that ends when Postern does;
+	// whoever gives it waits for what it has begun. Default: none of it has a record.
+	Operations Operations
+	Background func(work func(ctx context.Context))
 
 	// NewCredential returns the SCRAM verifier for password, and the password
 	// itself, a new random one where it was empty. Required.

@@ -40,6 +40,7 @@ func TestOpenAPI(t *testing.T) {
 DELETE /v1/tenants/{id}
 DELETE /v1/tenants/{id}/databases/{database}
 DELETE /v1/tenants/{id}/roles/{role}
+GET /v1/operations/{id}
 GET /v1/tenants
 GET /v1/tenants/{id}
 GET /v1/tenants/{id}/databases

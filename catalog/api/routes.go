@@ -31,6 +31,8 @@ func (a *api) routes(router huma.API) {
 	register(a, router, http.MethodPost, tenant+"/reset-password", "reset-password", "Give a role a new password", a.resetPassword)
 	register(a, router, http.MethodGet, tenant+"/logs", "get-logs", "Get the end of a tenant's own log", a.getLogs)
 
+	register(a, router, http.MethodGet, "/v1/operations/{id}", "get-operation", "Get what came of work that was not waited for", a.getOperation)
+
 	register(a, router, http.MethodGet, roles, "list-roles", "List a tenant's login roles", a.listRoles)
 	register(a, router, http.MethodPost, roles, "create-role", "Make a login role", a.createRole)
 	register(a, router, http.MethodDelete, roles+"/{role}", "drop-role", "Drop a login role", a.dropRole)

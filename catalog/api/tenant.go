@@ -20,6 +20,7 @@ type Tenant struct {
 	URL       string        `json:"url" doc:"How to connect; with a password only in the answer that made it"`
 	Version   int64         `json:"version" doc:"Counts changes of the configuration; the ETag"`
 	CreatedAt time.Time     `json:"created_at"`
+	Operation string        `json:"operation,omitempty" doc:"What is still being done, see /v1/operations, in the answer that began it"`
 }
 
 // TenantDetail is all there is to tell of a tenant.

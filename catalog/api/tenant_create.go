@@ -72,12 +72,11 @@ func (a *api) createTenant(ctx context.Context, in *createTenantInput) (*createT
 	}
 	a.Log.Info("tenant created", "tenant", t.ID, "driver", t.Driver)
 
-	status := http.StatusCreated
+	status, operation := http.StatusCreated, ""
 	if in.Body.NoWait {
-		// Whoever gives up leaves the start going on: so give up at once.
-		gone, cancel := context.WithCancel(ctx)
-		cancel()
-		_, _ = a.Instances.Ready(gone, t)
+		if operation, err = a.createBeside(ctx, t); err != nil {
+			return nil, err
+		}
 		status = http.StatusAccepted
 	} else if _, err := a.Instances.Ready(ctx, t); err != nil {
 		problem := newProblem(fmt.Errorf("tenant %s was filed but is not ready: %w", t.ID, err))
@@ -88,12 +87,31 @@ func (a *api) createTenant(ctx context.Context, in *createTenantInput) (*createT
 	} else {
 		t = a.awake(ctx, t)
 	}
+	made := a.brief(t, password)
+	made.Operation = operation
 	return &createTenantOutput{
 		Status:   status,
 		Location: "/v1/tenants/" + string(t.ID),
 		ETag:     etag(t),
-		Body:     a.brief(t, password),
+		Body:     made,
 	}, nil
+}
+
+// createBeside makes t's Postgres beside the answer, and returns the operation that
+// tells of it, if it has one.
+func (a *api) createBeside(ctx context.Context, t *catalog.Tenant) (operation string, err error) {
+	ready := func(ctx context.Context) error {
+		_, err := a.Instances.Ready(ctx, t)
+		return err
+	}
+	operation, err = a.operate(ctx, t, "create", ready)
+	if operation == "" && err == nil {
+		// Whoever gives up leaves the start going on: so give up at once.
+		gone, cancel := context.WithCancel(ctx)
+		cancel()
+		_ = ready(gone)
+	}
+	return operation, err
 }
 
 // newTenant checks what was asked for and returns the record to file.

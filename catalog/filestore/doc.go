@@ -36,8 +36,8 @@
 //
 // What Postern itself has found out is beside it in .state/<id>.json: the state,
 // the version, what pg_authid says of roles, greetings, and the last good
-// configuration. A file that is new starts a tenant in state provisioning. A
-// file that changes raises its version if it then says something else. A role
+// configuration. A file that is new starts a tenant in state provisioning: its
+// first client has its instance made, where the driver makes any. A file that changes raises its version if it then says something else. A role
 // is taken from the file when the file says something else about it, and from
 // pg_authid thereafter. A file with an error leaves its tenant as it was, also
 // over a restart, and Errors tells. A file that goes takes its tenant along; if

@@ -87,6 +87,11 @@ func eventually(t *testing.T, what string, true func() bool) {
 	}
 }
 
+func TestOperations(t *testing.T) {
+	t.Parallel()
+	storetest.RunOperations(t, func(t *testing.T) storetest.Operations { return open(t, t.TempDir()) })
+}
+
 func TestStore(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) catalog.Store { return open(t, t.TempDir()) })

@@ -22,6 +22,8 @@ type Store struct {
 	hostnames map[string]catalog.TenantID  // under mu; those of deleted tenants too
 	proxies   map[uint16]*proxy            // under mu, by number; lapsed ones too
 	failure   error                        // under mu
+
+	operations map[string]catalog.Operation // under mu
 }
 
 var _ catalog.Store = (*Store)(nil)

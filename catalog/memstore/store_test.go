@@ -9,6 +9,11 @@ import (
 	"postern/catalog/storetest"
 )
 
+func TestOperations(t *testing.T) {
+	t.Parallel()
+	storetest.RunOperations(t, func(t *testing.T) storetest.Operations { return memstore.New() })
+}
+
 func TestStore(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(*testing.T) catalog.Store { return memstore.New() })

@@ -45,6 +45,12 @@ func open(t *testing.T, url string) *pgstore.Store {
 	return store
 }
 
+func TestOperations(t *testing.T) {
+	t.Parallel()
+	_, newURL := catalogURLs(t)
+	storetest.RunOperations(t, func(t *testing.T) storetest.Operations { return open(t, newURL(t)) })
+}
+
 func TestStore(t *testing.T) {
 	t.Parallel()
 	_, newURL := catalogURLs(t)

@@ -118,6 +118,10 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 		all["database"] = d.database
 		d.closers = append(d.closers, d.database.Close)
 	}
+	newcomers, err := d.newcomers(config)
+	if err != nil {
+		return nil, err
+	}
 	d.gate = wake.NewGate(wake.GateConfig{
 		Store:         store,
 		Drivers:       all,
@@ -144,6 +148,8 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 	d.closers = append(d.closers, d.gate.Close)
 	d.tenants = &superuser.Tenants{Gate: d.gate, Store: store, Changed: d.cache.Invalidate, Log: log}
 	d.closers = append(d.closers, d.tenants.Close)
+	background := newBackground()
+	d.closers = append(d.closers, background.close)
 	loop, err := newLoop(config.Pool.Engine)
 	if err != nil {
 		return nil, err
@@ -159,6 +165,7 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 		Greetings: store,
 		Gate:      d.gate,
 		Roles:     d.tenants,
+		Newcomers: newcomers,
 		Secret:    secret,
 		Fleet:     d.proxyFleet(),
 		Loop:      loop,
@@ -186,6 +193,8 @@ func newDaemon(ctx context.Context, config configs.Config, dataDir string, store
 		Databases:     d.tenants,
 		Mover:         mover{d.gate, d.proxy, transfers},
 		Sessions:      sessions{d.proxy, d.suspender},
+		Operations:    store,
+		Background:    background.do,
 		NewCredential: newCredential,
 		URL:           d.url,
 		Drivers:       drivers.names(d.process != nil),

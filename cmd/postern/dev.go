@@ -208,7 +208,7 @@ func (d *developer) run(ctx context.Context, catalogEndpoint wake.Endpoint) erro
 	}
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
-	return errors.Join(err, daemon.suspendAll(stopping))
+	return errors.Join(err, daemon.suspendAll(stopping), daemon.process.StopSpares(stopping))
 }
 
 // catalogURL is how the catalog's superuser connects over its private socket.

@@ -43,6 +43,7 @@ func (o driverOptions) process(ctx context.Context, config configs.Process, data
 		KeepDeleted:   max(time.Duration(config.KeepDeleted), time.Nanosecond), // 0 is "not at all"
 		Prepared:      config.Prepared,
 		Proxy:         proxy,
+		Spares:        config.Spares,
 		Log:           log,
 	})
 	return driver, transfer.New(transfer.Config{Installations: installations}), err

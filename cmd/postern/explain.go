@@ -16,6 +16,7 @@ import (
 	"postern/catalog/api/client"
 	"postern/configs"
 	"postern/router"
+	"postern/wake/process"
 )
 
 // domainOfDev is the domain below which dev's tenants have their names.
@@ -141,6 +142,8 @@ func explain(ctx context.Context, a *app, c *connection, config configs.Config, 
 	case err != nil:
 		fmt.Fprintf(a.stderr, "Nothing is known of the tenant: %v\n", err)
 		e.Outcome = "unknown"
+	case tenant == nil && config.Wake.ProvisionUnknown && e.Role == process.DefaultRole:
+		e.Outcome = "made, for a client with the password of wake.provision_unknown_verifier"
 	case tenant == nil:
 		e.Outcome = "refused: there is no such tenant (28P01)"
 	default:

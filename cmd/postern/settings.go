@@ -11,7 +11,13 @@ import (
 
 // proxySettings is what the proxy obeys of a configuration, and a reload changes.
 func proxySettings(config configs.Config, tlsConfig *tls.Config) proxy.Settings {
+	newcomers := ""
+	if config.Wake.ProvisionUnknown {
+		newcomers = config.Wake.ProvisionUnknownVerifier
+	}
 	return proxy.Settings{
+		NewcomerVerifier:   newcomers,
+		NewcomersPerMinute: config.Wake.ProvisionUnknownRate,
 		TLS:                tlsConfig,
 		RequireTLS:         config.TLS.Mode == "require",
 		ShowUnknownTenants: !config.Auth.HideUnknownTenants,

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"postern/catalog"
+	"postern/catalog/api"
 	"postern/catalog/filestore"
 	"postern/catalog/pgstore"
 	"postern/configs"
@@ -16,6 +17,7 @@ import (
 // store is a catalog.Store that keeps the fleet's secret.
 type store interface {
 	catalog.Store
+	api.Operations
 	// Secret returns the secret of the fleet, made at the first call of all.
 	Secret(ctx context.Context) ([]byte, error)
 }

@@ -115,7 +115,9 @@ func makeContents(ctx context.Context, conn *superuser.Conn, t *catalog.Tenant) 
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.Roles)) {
 		role := t.Roles[name]
-		err := conn.EnsureRole(ctx, superuser.RoleSpec{Name: name, Verifier: role.Verifier, ReadOnly: role.ReadOnly})
+		err := conn.EnsureRole(ctx, superuser.RoleSpec{
+			Name: name, Verifier: role.Verifier, NoLogin: !role.CanLogin, ValidUntil: role.ValidUntil, ReadOnly: role.ReadOnly,
+		})
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"sync"
 	"testing"
+	"time"
 
 	"postern/catalog"
 	"postern/wake"
@@ -203,6 +204,8 @@ func testReopen(t *testing.T, f Fixture) {
 
 func testContents(t *testing.T, f Fixture) {
 	f.Tenant.Roles["reader"] = catalog.Role{Name: "reader", CanLogin: true, ReadOnly: true, Verifier: Verifier(t, "reader's")}
+	f.Tenant.Roles["locked"] = catalog.Role{Name: "locked", Verifier: Verifier(t, "reader's")}
+	f.Tenant.Roles["expired"] = catalog.Role{Name: "expired", CanLogin: true, Verifier: Verifier(t, "reader's"), ValidUntil: time.Unix(1, 0)}
 	f.Tenant.Databases = append(f.Tenant.Databases, "Second one")
 	provision(t, f)
 	e := rouse(t, f)
@@ -226,6 +229,11 @@ func testContents(t *testing.T, f Fixture) {
 	}
 	if _, err := reader.Exec(t.Context(), "CREATE TABLE mine (i int)"); err == nil {
 		t.Error("reader made a table")
+	}
+	for _, role := range []string{"locked", "expired"} {
+		if _, err := TryConnect(t, e, Login{Role: role, Password: "reader's", Database: "app"}); err == nil {
+			t.Errorf("%s may log in", role)
+		}
 	}
 	if _, err := TryConnect(t, e, Login{Role: "app", Password: "wrong", Database: "app"}); err == nil {
 		t.Error("logged in with a wrong password")

@@ -60,13 +60,16 @@ func BenchmarkAdopt(b *testing.B) {
 }
 
 // BenchmarkProvision is from nothing but the template to an answered query.
-func BenchmarkProvision(b *testing.B) { benchmarkProvision(b, 0) }
+func BenchmarkProvision(b *testing.B) { benchmarkProvision(b, 0, 0) }
 
 // BenchmarkProvisionPrepared is the same with a clone that lies ready.
-func BenchmarkProvisionPrepared(b *testing.B) { benchmarkProvision(b, 1) }
+func BenchmarkProvisionPrepared(b *testing.B) { benchmarkProvision(b, 1, 0) }
 
-func benchmarkProvision(b *testing.B, prepared int) {
-	d := newDriver(b, func(c *Config) { c.Prepared = prepared })
+// BenchmarkProvisionSpare is the same with a spare that runs.
+func BenchmarkProvisionSpare(b *testing.B) { benchmarkProvision(b, 0, 1) }
+
+func benchmarkProvision(b *testing.B, prepared, spares int) {
+	d := newSparing(b, spares, func(c *Config) { c.Prepared = prepared })
 	n := 0
 	for b.Loop() {
 		n++

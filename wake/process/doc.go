@@ -20,7 +20,10 @@
 //	<data-dir>/prepared/<major>/<16 hex>-<16 hex>
 //	                                      a clone that lies ready, named by the system
 //	                                      identifiers of its template and of itself
-//	<data-dir>/prepared/<major>.lock      held by who makes and removes them
+//	<data-dir>/prepared/<major>.lock      held by who makes and removes them, or spares
+//	<data-dir>/spares/<major>/<16 hex>-<16 hex>/
+//	                                      a home that is nobody's and runs; a link to that
+//	                                      of the tenant that has it, until its next start
 //	<data-dir>/trash/<id>.<uid>/          deleted tenants
 //
 //	driver, err := process.New(process.Config{DataDir: dir, Installations: found, User: user})

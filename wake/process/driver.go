@@ -47,6 +47,9 @@ type Config struct {
 	// Proxy is this proxy's id among those that share DataDir, whose connections it
 	// does not take for its own; "" for one that is alone.
 	Proxy string
+	// Spares is how many more of each version Run keeps running, for new tenants that
+	// have no server settings of their own; 0 is none (wake.process.spares).
+	Spares int
 	// Log defaults to slog.Default.
 	Log *slog.Logger
 }
@@ -63,6 +66,7 @@ type Driver struct {
 
 	mu      sync.Mutex
 	watched map[catalog.TenantID]*postgres.Instance // under mu: instances last seen running
+	spare   map[string]*postgres.Instance           // under mu: spares, by their directory
 }
 
 var _ wake.Filler = (*Driver)(nil)
@@ -90,6 +94,7 @@ func New(config Config) (*Driver, error) {
 	d := &Driver{
 		config: config, hasRoom: hasRoom, hasRoomToMake: hasRoomToMake, provisioned: make(chan struct{}, 1),
 		watched: make(map[catalog.TenantID]*postgres.Instance),
+		spare:   make(map[string]*postgres.Instance),
 	}
 	if path := postgres.SocketPath(d.shortSocketDir("x"), postgres.DefaultPort); len(path) > postgres.MaxSocketPath {
 		return nil, fmt.Errorf("data directory %s: its path is too long for a Unix socket below it (%d bytes, at most %d)",
@@ -98,7 +103,7 @@ func New(config Config) (*Driver, error) {
 	if err := makePassable(dir); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"tenants", "templates", "s"} {
+	for _, name := range []string{"tenants", "templates", "spares", "s"} {
 		if err := makePassable(filepath.Join(dir, name)); err != nil {
 			return nil, err
 		}
@@ -114,10 +119,14 @@ func New(config Config) (*Driver, error) {
 // Close stops watching the instances, which run on.
 func (d *Driver) Close() {
 	d.mu.Lock()
-	watched := d.watched
+	watched, spare := d.watched, d.spare
 	d.watched = make(map[catalog.TenantID]*postgres.Instance)
+	d.spare = make(map[string]*postgres.Instance)
 	d.mu.Unlock()
 	for _, i := range watched {
+		i.Release()
+	}
+	for _, i := range spare {
 		i.Release()
 	}
 }
@@ -150,6 +159,28 @@ func (d *Driver) forget(id catalog.TenantID) {
 	d.mu.Lock()
 	known := d.watched[id]
 	delete(d.watched, id)
+	d.mu.Unlock()
+	if known != nil {
+		known.Release()
+	}
+}
+
+// watchSpare keeps the instance of a spare, so that its end is noticed.
+func (d *Driver) watchSpare(dir string, i *postgres.Instance) {
+	d.mu.Lock()
+	known := d.spare[dir]
+	d.spare[dir] = i
+	d.mu.Unlock()
+	if known != nil {
+		known.Release()
+	}
+}
+
+// forgetSpare drops the instance of a spare, which is gone or a tenant's.
+func (d *Driver) forgetSpare(dir string) {
+	d.mu.Lock()
+	known := d.spare[dir]
+	delete(d.spare, dir)
 	d.mu.Unlock()
 	if known != nil {
 		known.Release()

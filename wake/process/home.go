@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"postern/catalog"
@@ -193,8 +194,9 @@ func (h home) stopAtOnce(ctx context.Context, i *postgres.Instance) error {
 	return i.Stop(ctx, postgres.Immediate)
 }
 
-// discard ends whatever runs in the home and removes all of it but the lock.
-func (h home) discard(ctx context.Context) error {
+// discard ends whatever runs in the home and removes all of it but the lock, and
+// the files to keep.
+func (h home) discard(ctx context.Context, keep ...string) error {
 	if _, err := os.Stat(h.dataDir()); err == nil {
 		if err := h.end(ctx); err != nil {
 			return err
@@ -205,7 +207,7 @@ func (h home) discard(ctx context.Context) error {
 		return fmt.Errorf("discard instance: %w", err)
 	}
 	for _, e := range entries {
-		if e.Name() == lockName {
+		if e.Name() == lockName || slices.Contains(keep, e.Name()) {
 			continue
 		}
 		if err := os.RemoveAll(filepath.Join(h.dir, e.Name())); err != nil {

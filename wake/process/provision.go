@@ -4,23 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"path/filepath"
-	"slices"
 
 	"golang.org/x/sync/errgroup"
 
 	"postern/catalog"
 	"postern/wake"
 	"postern/wake/postgres"
-	"postern/wake/superuser"
 )
 
 // Provision makes the tenant's instance from the template of its version, or
-// from a clone of it that lies ready, with a system identifier of its own and
-// the roles and databases of the record, and leaves it running. What a broken-off attempt left is removed first. All of it
-// is on disk when Provision returns. Where the file system has less than 256 MiB free
-// nothing is made (ErrNoRoom).
+// from a clone of it that runs or lies ready, with a system identifier of its own and
+// the roles and databases of the record, and leaves it running. What a broken-off
+// attempt left is removed first. All of it is on disk when Provision returns. Where the
+// file system has less than 256 MiB free nothing is made (ErrNoRoom).
 func (d *Driver) Provision(ctx context.Context, t *catalog.Tenant) error {
 	return d.Fill(ctx, t, nil)
 }
@@ -55,7 +52,7 @@ func (d *Driver) Fill(ctx context.Context, t *catalog.Tenant, fill func(context.
 }
 
 // provision fills a home that is not complete. Called with the lock held.
-func (d *Driver) provision(ctx context.Context, t *catalog.Tenant, h home, fill func(context.Context, wake.Endpoint) error) error {
+func (d *Driver) provision(ctx context.Context, t *catalog.Tenant, h home, fill func(context.Context, wake.Endpoint) error) (err error) {
 	installation, err := d.pick(t)
 	if err != nil {
 		return err
@@ -73,7 +70,12 @@ func (d *Driver) provision(ctx context.Context, t *catalog.Tenant, h home, fill 
 	if err := h.begin(t.UID); err != nil {
 		return err
 	}
-	sync, err := d.fill(ctx, h, installation.Major, template)
+	defer func() {
+		if err != nil {
+			d.abandon(t, h)
+		}
+	}()
+	sync, err := d.fill(ctx, t, h, installation.Major, template)
 	if err != nil {
 		return err
 	}
@@ -82,7 +84,11 @@ func (d *Driver) provision(ctx context.Context, t *catalog.Tenant, h home, fill 
 	work, ctx := errgroup.WithContext(ctx)
 	work.Go(sync)
 	work.Go(func() error {
-		i, err := h.run(ctx, h.cluster(installation), conf(installation.Major, d.config.Settings, t.Postgres))
+		c := h.cluster(installation)
+		i, err := c.Running(ctx) // a spare, which has answered before
+		if err == nil && i == nil {
+			i, err = h.run(ctx, c, conf(installation.Major, d.config.Settings, t.Postgres))
+		}
 		if err != nil {
 			return err
 		}
@@ -98,11 +104,32 @@ func (d *Driver) provision(ctx context.Context, t *catalog.Tenant, h home, fill 
 	return h.finish()
 }
 
-// fill makes the home's data directory: a prepared one is moved there, or the
-// template is cloned. What it returns puts that on disk, but for the entry in
-// the home, which finish puts there.
-func (d *Driver) fill(ctx context.Context, h home, major int, template string) (sync func() error, err error) {
-	moved, err := d.takePrepared(h, major, template)
+// abandon removes what a failed attempt has made, so that nothing runs and no disk
+// is used until the next one.
+func (d *Driver) abandon(t *catalog.Tenant, h home) {
+	ctx, cancel := context.WithTimeout(context.Background(), abandonTimeout)
+	defer cancel()
+	if err := h.discard(ctx, provisioningMark); err != nil {
+		d.config.Log.Warn("cannot remove a half-made instance; the next attempt tries again", "tenant", t.ID, "error", err)
+	}
+	d.forget(t.ID)
+}
+
+// abandonTimeout bounds the end of a half-made instance, which an immediate shutdown
+// can take.
+const abandonTimeout = 2 * immediateTimeout
+
+// fill makes the home's data directory: that of a running spare or a prepared one is
+// moved there, or the template is cloned. What it returns puts that on disk, but for
+// the entry in the home, which finish puts there.
+func (d *Driver) fill(ctx context.Context, t *catalog.Tenant, h home, major int, template string) (sync func() error, err error) {
+	moved, err := d.takeSpare(t, h, major, template)
+	if err != nil {
+		return nil, err
+	}
+	if !moved {
+		moved, err = d.takePrepared(h, major, template)
+	}
 	if err != nil {
 		d.config.Log.Warn("cannot take a prepared data directory; cloning the template", "error", err)
 	}
@@ -116,30 +143,6 @@ func (d *Driver) fill(ctx context.Context, h home, major int, template string) (
 		return nil, err
 	}
 	return func() error { return postgres.Sync(h.dir) }, nil
-}
-
-// makeContents makes the roles and databases of the record.
-func (h home) makeContents(ctx context.Context, i *postgres.Instance, t *catalog.Tenant) error {
-	conn, err := superuser.Connect(ctx, h.endpoint(i), "postgres")
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	for _, name := range slices.Sorted(maps.Keys(t.Roles)) {
-		role := t.Roles[name]
-		err := conn.EnsureRole(ctx, superuser.RoleSpec{
-			Name: name, Verifier: role.Verifier, ReadOnly: role.ReadOnly, CreateDB: name == DefaultRole,
-		})
-		if err != nil {
-			return err
-		}
-	}
-	for _, name := range t.Databases {
-		if err := conn.EnsureDatabase(ctx, name, DefaultRole); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // pick chooses the binaries of a new tenant.

@@ -253,3 +253,79 @@ func TestStopPastItsContext(t *testing.T) {
 	<-i.Gone()
 	rouse(t, d, tenant)
 }
+
+// What a killed Postern was making is ended and removed at the next start, whether
+// its tenant is asked for or not; what somebody is making now is left alone.
+func TestRemainsAreCleared(t *testing.T) {
+	t.Parallel()
+	d := newDriver(t)
+	broken, whole, busy := drivertest.Tenant(t, "broken"), drivertest.Tenant(t, "whole"), drivertest.Tenant(t, "busy")
+	gone := awake(t, d, broken).Gone
+	runs := awake(t, d, whole).Run
+	awake(t, d, busy)
+	for _, tenant := range []*catalog.Tenant{broken, busy} {
+		dir := d.tenant(tenant.ID).dir
+		if err := os.Rename(dir+"/"+completeMark, dir+"/"+provisioningMark); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l, err := d.tenant(busy.ID).lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.release()
+	for range 2 {
+		if err := openDriver(t, d.config).clearRemains(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-gone // hangs if it still runs
+	if left, err := os.ReadDir(d.tenant(broken.ID).dir); err != nil || len(left) != 2 {
+		t.Errorf("left are %v, %v; want the lock and the mark", left, err)
+	}
+	if rouse(t, d, whole).Run != runs {
+		t.Error("a tenant that is complete was touched")
+	}
+	if d.tenant(busy.ID).cluster(postgres.Installation{}).PID() == 0 {
+		t.Error("a tenant that is being made was touched")
+	}
+	if err := d.Destroy(t.Context(), broken, true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(d.tenant(broken.ID).dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("its directory after a purge: %v", err)
+	}
+	awake(t, d, broken) // made anew
+}
+
+func TestHalfMadeTemplateIsCleared(t *testing.T) {
+	t.Parallel()
+	d := newDriver(t, func(c *Config) { c.DataDir = drivertest.Dir(t) })
+	if err := os.Remove(d.config.DataDir + "/templates"); err != nil {
+		t.Fatal(err)
+	}
+	if err := makePassable(d.config.DataDir + "/templates"); err != nil {
+		t.Fatal(err)
+	}
+	installation := d.config.Installations[0]
+	broken := d.unfinishedTemplate(d.templateDir(installation.Major))
+	if err := broken.prepare(); err != nil {
+		t.Fatal(err)
+	}
+	if err := broken.initialize(t.Context(), broken.cluster(installation)); err != nil {
+		t.Fatal(err)
+	}
+	i, err := broken.run(t.Context(), broken.cluster(installation), conf(installation.Major))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.clearRemains(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	<-i.Gone()
+	for _, dir := range []string{broken.dir, broken.socketDir} {
+		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: %v", dir, err)
+		}
+	}
+}

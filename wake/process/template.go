@@ -27,7 +27,7 @@ func (d *Driver) template(ctx context.Context, i postgres.Installation) (dataDir
 	if _, err := os.Stat(done.dataDir()); err == nil { // somebody else was first
 		return done.dataDir(), nil
 	}
-	making := home{dir: place + ".new", socketDir: d.shortSocketDir(place), user: d.config.User}
+	making := d.unfinishedTemplate(place)
 	if err := making.makeTemplate(ctx, i); err != nil {
 		return "", fmt.Errorf("make template of PostgreSQL %d: %w", i.Major, err)
 	}
@@ -40,6 +40,11 @@ func (d *Driver) template(ctx context.Context, i postgres.Installation) (dataDir
 // templateDir is the home of a version's template.
 func (d *Driver) templateDir(major int) string {
 	return filepath.Join(d.config.DataDir, "templates", strconv.Itoa(major))
+}
+
+// unfinishedTemplate is where the template for a place is being made.
+func (d *Driver) unfinishedTemplate(place string) home {
+	return home{dir: place + unfinished, socketDir: d.shortSocketDir(place), user: d.config.User}
 }
 
 // makeTemplate makes a cluster with the default role and database, and stops

@@ -19,15 +19,22 @@ import (
 // ErrReserved: the name belongs to PostgreSQL or to Postern itself.
 var ErrReserved = errors.New("name is reserved")
 
+// ErrNotVerifier: a role's secret is in another form than SCRAM-SHA-256.
+var ErrNotVerifier = errors.New("not a SCRAM-SHA-256 verifier")
+
 // verifierForm is how PostgreSQL writes a SCRAM verifier. Anything else it
 // would take for a password and hash.
 var verifierForm = regexp.MustCompile(`^SCRAM-SHA-256\$[1-9][0-9]*:[A-Za-z0-9+/]+=*\$[A-Za-z0-9+/]+=*:[A-Za-z0-9+/]+=*$`)
 
-// RoleSpec is a login role to make.
+// RoleSpec is a role to make.
 type RoleSpec struct {
 	Name string
 	// Verifier is a SCRAM-SHA-256 verifier; "" leaves the password as it is.
 	Verifier string
+	// NoLogin keeps the role out.
+	NoLogin bool
+	// ValidUntil is when its password stops being good; zero leaves that as it is.
+	ValidUntil time.Time
 	// CreateDB lets the role make databases.
 	CreateDB bool
 	// ReadOnly gives the right to read everything (pg_read_all_data), and
@@ -82,8 +89,8 @@ func validUntil(t pgtype.Timestamptz) time.Time {
 	return t.Time.UTC()
 }
 
-// EnsureRole makes the login role, or gives one that exists the attributes of
-// the specification: LOGIN NOSUPERUSER NOCREATEROLE NOREPLICATION NOBYPASSRLS.
+// EnsureRole makes the role, or gives one that exists the attributes of the
+// specification, and NOSUPERUSER NOCREATEROLE NOREPLICATION NOBYPASSRLS.
 // What else it was given stays. In an instance that tenants share, no role may make
 // databases, and names are at most wake.MaxSharedRole bytes long.
 func (c *Conn) EnsureRole(ctx context.Context, r RoleSpec) error {
@@ -91,7 +98,7 @@ func (c *Conn) EnsureRole(ctx context.Context, r RoleSpec) error {
 		return fmt.Errorf("make role %q: %w", r.Name, err)
 	}
 	if r.Verifier != "" && !verifierForm.MatchString(r.Verifier) {
-		return fmt.Errorf("make role %q: not a SCRAM-SHA-256 verifier", r.Name)
+		return fmt.Errorf("make role %q: %w", r.Name, ErrNotVerifier)
 	}
 	share := c.endpoint.Share
 	name := share.Role(r.Name)
@@ -103,7 +110,11 @@ func (c *Conn) EnsureRole(ctx context.Context, r RoleSpec) error {
 	if len(exists) > 0 {
 		verb = "ALTER"
 	}
-	attributes := " LOGIN NOSUPERUSER NOCREATEROLE NOREPLICATION NOBYPASSRLS"
+	attributes := " LOGIN"
+	if r.NoLogin {
+		attributes = " NOLOGIN"
+	}
+	attributes += " NOSUPERUSER NOCREATEROLE NOREPLICATION NOBYPASSRLS"
 	if r.CreateDB && !share.Shared() {
 		attributes += " CREATEDB"
 	} else {
@@ -114,6 +125,9 @@ func (c *Conn) EnsureRole(ctx context.Context, r RoleSpec) error {
 	}
 	if r.Verifier != "" {
 		attributes += " PASSWORD " + literal(r.Verifier)
+	}
+	if !r.ValidUntil.IsZero() {
+		attributes += " VALID UNTIL " + literal(r.ValidUntil.UTC().Format("2006-01-02 15:04:05.999999Z07:00"))
 	}
 	statements := verb + " ROLE " + quote(name) + attributes + ";"
 	if share.Shared() {

@@ -2,6 +2,7 @@ package apitest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -49,6 +50,8 @@ func New() (w *World, end func()) {
 		Drivers: map[string]wake.Driver{"process": w.Driver, "database": w.Driver},
 		Log:     log,
 	})
+	life, cancel := context.WithCancel(context.Background())
+	var beside sync.WaitGroup
 	super := &superuser{gate: gate, driver: w.Driver}
 	w.Handler = api.New(api.Config{
 		Store:     w.Store,
@@ -58,13 +61,20 @@ func New() (w *World, end func()) {
 		Mover:     mover{w},
 		Drivers:   []string{"process", "database"},
 
+		Operations: w.Store,
+		Background: func(work func(context.Context)) { beside.Go(func() { work(life) }) },
+
 		AllowedExtensions: []string{"vector"},
 		Sessions:          sessions{w},
 		NewCredential:     newCredential,
 		URL:               url,
 		Log:               log,
 	})
-	return w, gate.Close
+	return w, func() {
+		cancel()
+		beside.Wait()
+		gate.Close()
+	}
 }
 
 // Ended returns whose sessions were ended: role@tenant, with * for every role.

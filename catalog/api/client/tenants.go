@@ -27,6 +27,11 @@ func (c *Client) CreateTenant(ctx context.Context, t api.CreateTenant) (*api.Ten
 	return call[api.Tenant](ctx, c, request{method: http.MethodPost, path: tenants, body: t})
 }
 
+// GetOperation gets what came of work that was not waited for.
+func (c *Client) GetOperation(ctx context.Context, id string) (*api.Operation, error) {
+	return call[api.Operation](ctx, c, request{method: http.MethodGet, path: "/v1/operations/" + url.PathEscape(id)})
+}
+
 // Selection says which tenants to list.
 type Selection struct {
 	// State, if not empty, selects by state.

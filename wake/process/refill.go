@@ -157,8 +157,11 @@ func (d *Driver) refillSpares(ctx context.Context, s spares, i postgres.Installa
 	return err
 }
 
-// addSpare makes one if the disk has room.
+// addSpare makes one if disk and memory have room.
 func (d *Driver) addSpare(ctx context.Context, s spares, i postgres.Installation, templateDir string) error {
+	if d.MemoryShort() {
+		return errors.New("there is too little memory for a spare")
+	}
 	enough, err := d.hasRoom(s.dir)
 	if err != nil {
 		return err

@@ -97,6 +97,7 @@ func (s *Suspender) begin(a *awakeTenant) bool {
 // try suspends or freezes a tenant that began.
 func (s *Suspender) try(ctx context.Context, a idleTenant) {
 	since, came := s.comers(a) // it may have waited for others
+	came = came || s.wasMoved(a)
 	var err error
 	if !came {
 		suspend := s.config.Gate.SuspendIdle
@@ -140,14 +141,19 @@ func (s *Suspender) try(ctx context.Context, a idleTenant) {
 	}
 }
 
-// comers reports whether a tenant is in use since it was found to be idle, or has
-// slept and been woken, and when it was last, which is now if it is still.
+// wasMoved reports whether a tenant has slept since it was found to be idle, and
+// perhaps been woken.
+func (s *Suspender) wasMoved(a idleTenant) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tenants[a.tenant.UID] != a.awakeTenant
+}
+
+// comers reports whether a tenant is in use since it was found to be idle, and when
+// it was last, which is now if it is still.
 func (s *Suspender) comers(a idleTenant) (since time.Time, came bool) {
 	use, since := s.use(a.awakeTenant)
-	s.mu.Lock()
-	another := s.tenants[a.tenant.UID] != a.awakeTenant
-	s.mu.Unlock()
-	if use.Working || another {
+	if use.Working {
 		return time.Now(), true
 	}
 	return since, since.After(a.idleSince)

@@ -50,7 +50,7 @@ func TestSuspenderStorm(t *testing.T) {
 	}
 	t.Logf("%d storms: %d transactions, %d refused to whom wakes nobody, %d suspends for idleness, %d freezes, %d tries found work, %d found no room",
 		storms, total.served, total.refused, total.suspended, total.frozen, total.busy, total.crowded)
-	if total.served == 0 || total.refused == 0 || total.suspended == 0 || total.frozen == 0 || total.crowded == 0 || total.busy == 0 {
+	if total.served == 0 || total.refused == 0 || total.suspended == 0 || total.frozen == 0 || total.busy == 0 {
 		t.Error("something has never happened")
 	}
 }

@@ -30,7 +30,6 @@ func scriptsFor(mode string) []pgtest.Script {
 func TestTranscripts(t *testing.T) {
 	t.Parallel()
 	pgtest.EachVersion(t, func(t *testing.T, major int) {
-		pg := pgtest.Start(t, pgtest.Config{Major: major})
 		for mode, change := range map[string]func(*proxy.Config){
 			router.Session:     inSession,
 			router.Transaction: nil,
@@ -38,6 +37,7 @@ func TestTranscripts(t *testing.T) {
 		} {
 			t.Run(mode, func(t *testing.T) {
 				t.Parallel()
+				pg := pgtest.Start(t, pgtest.Config{Major: major}) // else they hear each other's notifications
 				pgtest.Compare(t, pg.Target("app", "app"), newWorld(t, pg, change).target(), scriptsFor(mode)...)
 			})
 		}

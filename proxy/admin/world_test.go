@@ -354,13 +354,13 @@ func (l *listener) serve(ctx context.Context, conn net.Conn) {
 			return
 		}
 	}
+	session := l.console.Session(conn, login)
+	l.mu.Lock()
+	l.sessions = append(l.sessions, session) // before the client knows that it is in
+	l.mu.Unlock()
 	if _, err := conn.Write(b); err != nil {
 		return
 	}
-	session := l.console.Session(conn, login)
-	l.mu.Lock()
-	l.sessions = append(l.sessions, session)
-	l.mu.Unlock()
 	session.Serve(ctx)
 }
 

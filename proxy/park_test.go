@@ -18,9 +18,7 @@ import (
 func (w *world) park(t *testing.T) {
 	t.Helper()
 	w.sleep(t)
-	if idle, active, _ := w.counts(); idle+active > 0 {
-		t.Fatalf("%d idle and %d active server connections to a tenant that sleeps", idle, active)
-	}
+	until(t, "no server connection leads to a tenant that sleeps", func() bool { idle, active, _ := w.counts(); return idle+active == 0 })
 }
 
 // A client in session mode whose session is clean stays connected while its tenant

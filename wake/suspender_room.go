@@ -98,8 +98,8 @@ func (s *Suspender) lookForRoom(now time.Time) {
 }
 
 // surplus are those that are suspended before their time, since there are too many:
-// those that have been idle for longest, and last those where that has failed. Where that does not do, it is asked again
-// in a while.
+// those that have been idle for longest, and last those where that has failed. Where
+// that does not do, it is asked again in a while.
 func (s *Suspender) surplus(now time.Time) []idleTenant {
 	s.mu.Lock()
 	if s.crowded.IsZero() || s.crowded.After(now) {
